@@ -1,0 +1,78 @@
+//===- DiffAttnAttrs.td - Attributes of the diffattn dialect *- tablegen -*-==//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_ATTRS_TD
+#define DIFFATTN_ATTRS_TD
+
+include "diffattn/Dialect/DiffAttn/IR/DiffAttnDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+
+class DiffAttn_Attr<string name, string attrMnemonic>
+    : AttrDef<DiffAttn_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+def DiffAttn_MaskAttr : DiffAttn_Attr<"Mask", "mask"> {
+  let summary = "Which keys a query row may see";
+  let description = [{
+    A band of keys around the diagonal, both bounds inclusive. Query row `i` of
+    `Nq` and key `j` of `Nk` are aligned at the bottom right, as in
+    FlashAttention 2.1 and later: row `i` sits at position `p = i + Nk - Nq`
+    and sees the keys `p - left <= j <= p + right`. A missing bound is open.
+
+    | written | left | right |
+    |---|---|---|
+    | `<none>` | open | open |
+    | `<causal>` | open | 0 |
+    | `<window 511, 0>` | 511 | 0 |
+    | `<window *, 16>` | open | 16 |
+
+    A window of W keys ending at the diagonal is `<window W-1, 0>`.
+  }];
+  let parameters = (ins "std::optional<int64_t>":$left,
+                        "std::optional<int64_t>":$right);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let builders = [AttrBuilder<(ins), [{
+    return $_get($_ctxt, std::nullopt, std::nullopt);
+  }]>];
+  let extraClassDeclaration = [{
+    static MaskAttr getNone(::mlir::MLIRContext *context) {
+      return get(context, std::nullopt, std::nullopt);
+    }
+    static MaskAttr getCausal(::mlir::MLIRContext *context) {
+      return get(context, std::nullopt, int64_t(0));
+    }
+    bool isNone() const { return !getLeft() && !getRight(); }
+    bool isCausal() const { return !getLeft() && getRight() == int64_t(0); }
+  }];
+}
+
+def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
+  let summary = "How an attention op is blocked for a target";
+  let description = [{
+    Written by `diffattn-assign-schedule` from a target description, by an
+    autotuner or by hand, and read by the tiling passes. Sizes in elements:
+
+    - `query_tile`: query rows of a tile, the same for each head in it;
+    - `pairs`: head pairs (for plain attention, heads) of one group that a tile
+      holds, so that keys and values are read once for `2 * pairs` heads;
+    - `key_tile`: keys of one step of the key/value loop.
+
+    Example: `#diffattn.schedule<query_tile = 32, pairs = 2, key_tile = 64>`
+  }];
+  let parameters = (ins "int64_t":$queryTile, "int64_t":$pairs,
+                        "int64_t":$keyTile);
+  let assemblyFormat = [{
+    `<` `query_tile` `=` $queryTile `,` `pairs` `=` $pairs `,`
+        `key_tile` `=` $keyTile `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+#endif // DIFFATTN_ATTRS_TD

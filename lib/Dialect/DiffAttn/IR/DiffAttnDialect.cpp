@@ -1,0 +1,120 @@
+//===- DiffAttnDialect.cpp - Dialect and attributes -----------------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::diffattn;
+
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttnDialect.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttnAttrs.cpp.inc"
+
+void DiffAttnDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttnAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttnOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// MaskAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               std::optional<int64_t> left,
+                               std::optional<int64_t> right) {
+  for (auto [name, bound] : {std::pair("left", left), {"right", right}})
+    if (bound && *bound < 0)
+      return emitError() << "expects a " << name
+                         << " window bound of at least 0, but got " << *bound
+                         << "; write * for an open bound";
+  return success();
+}
+
+/// One bound of a window: an integer, or `*` for none.
+static ParseResult parseBound(AsmParser &parser, std::optional<int64_t> &bound) {
+  if (succeeded(parser.parseOptionalStar()))
+    return success();
+  return parser.parseInteger(bound.emplace());
+}
+
+Attribute MaskAttr::parse(AsmParser &parser, Type) {
+  SMLoc loc = parser.getCurrentLocation();
+  std::optional<int64_t> left, right;
+  StringRef kind;
+  if (parser.parseLess() ||
+      parser.parseKeyword(&kind, " of a mask: none, causal or window"))
+    return {};
+  if (kind == "causal") {
+    right = 0;
+  } else if (kind == "window") {
+    if (parseBound(parser, left) || parser.parseComma() ||
+        parseBound(parser, right))
+      return {};
+  } else if (kind != "none") {
+    parser.emitError(loc) << "expects a mask of none, causal or window, but got '"
+                          << kind << "'";
+    return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return parser.getChecked<MaskAttr>(loc, parser.getContext(), left, right);
+}
+
+void MaskAttr::print(AsmPrinter &printer) const {
+  if (isNone()) {
+    printer << "<none>";
+    return;
+  }
+  if (isCausal()) {
+    printer << "<causal>";
+    return;
+  }
+  auto printBound = [&](std::optional<int64_t> bound) {
+    if (bound)
+      printer << *bound;
+    else
+      printer << "*";
+  };
+  printer << "<window ";
+  printBound(getLeft());
+  printer << ", ";
+  printBound(getRight());
+  printer << ">";
+}
+
+//===----------------------------------------------------------------------===//
+// ScheduleAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t queryTile, int64_t pairs,
+                                   int64_t keyTile) {
+  // Tiles are buffers; a bound keeps absurd sizes from reaching an allocator.
+  constexpr int64_t maxTile = 1 << 16;
+  for (auto [name, size] : {std::pair("query_tile", queryTile),
+                            {"pairs", pairs}, {"key_tile", keyTile}})
+    if (size < 1 || size > maxTile)
+      return emitError() << "expects " << name << " between 1 and " << maxTile
+                         << ", but got " << size;
+  return success();
+}
