@@ -47,6 +47,8 @@ function(add_diffattn_tool name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   diffattn_enable_pch(${name})
+  # An executable is -fPIE by default, and then cannot share the -fPIC header.
+  target_compile_options(${name} PRIVATE -fPIC)
   add_dependencies(${name} diffattn-headers)
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR LLVM)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

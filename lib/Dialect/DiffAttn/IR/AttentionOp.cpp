@@ -363,5 +363,4 @@ struct DropUnusedResults : OpRewritePattern<AttentionOp> {
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
   patterns.add<DropDefaults, DropUnusedResults, DropWideBounds>(context);
-  tensor::populateFoldTensorEmptyPatterns(patterns);
 }

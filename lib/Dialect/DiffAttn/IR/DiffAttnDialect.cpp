@@ -62,7 +62,7 @@ Attribute MaskAttr::parse(AsmParser &parser, Type) {
   std::optional<int64_t> left, right;
   StringRef kind;
   if (parser.parseLess() ||
-      parser.parseKeyword(&kind, " of a mask: none, causal or window"))
+      parser.parseKeyword(&kind))
     return {};
   if (kind == "causal") {
     right = 0;

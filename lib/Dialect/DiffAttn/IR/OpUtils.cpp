@@ -9,10 +9,11 @@
 #include "OpUtils.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "llvm/ADT/SmallBitVector.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::diffattn;
@@ -54,13 +55,13 @@ LogicalResult mlir::diffattn::verifyMappedOperands(
       return op->emitOpError()
              << "expects the map of " << operand.name << " (" << mapRule
              << ") to permute " << operand.dims.size() << " of " << numDims
-             << " dimensions, but got " << map;
+             << " dimensions, but got " << attr;
     for (unsigned dim : operand.dims)
       if (!map.isFunctionOfDim(dim))
         return op->emitOpError() << "expects the map of " << operand.name << " ("
                                  << mapRule << ") to use dimension "
                                  << dimNames[dim] << " (d" << dim
-                                 << "), but got " << map;
+                                 << "), but got " << attr;
     if (!operand.value)
       continue;
     auto type = cast<RankedTensorType>(operand.value.getType());
@@ -174,4 +175,19 @@ AffineMap mlir::diffattn::getOrderedMap(MLIRContext *context, unsigned numDims,
   for (unsigned dim : dims)
     exprs.push_back(getAffineDimExpr(dim, context));
   return AffineMap::get(numDims, 0, exprs, context);
+}
+
+Value mlir::diffattn::buildSafeMax(OpBuilder &b, Location loc, Value max) {
+  Value lowest = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(-INFINITY));
+  Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0.0f));
+  Value nothing = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, max,
+                                        lowest);
+  return arith::SelectOp::create(b, loc, nothing, zero, max);
+}
+
+Value mlir::diffattn::buildRescale(OpBuilder &b, Location loc, Value from,
+                                   Value to) {
+  Value difference =
+      arith::SubFOp::create(b, loc, from, buildSafeMax(b, loc, to));
+  return math::Exp2Op::create(b, loc, difference);
 }

@@ -70,6 +70,14 @@ OpFoldResult addOfr(OpBuilder &b, Location loc, OpFoldResult lhs, OpFoldResult r
 OpFoldResult subOfr(OpBuilder &b, Location loc, OpFoldResult lhs, OpFoldResult rhs);
 OpFoldResult mulOfr(OpBuilder &b, Location loc, OpFoldResult lhs, int64_t factor);
 
+/// In a linalg body: 2^(from - to), the factor that takes a value relative to
+/// the running maximum `from` to the maximum `to >= from`. While no key was
+/// seen both are -inf; the factor is 0 then, not NaN.
+Value buildRescale(OpBuilder &b, Location loc, Value from, Value to);
+
+/// `max`, or 0 where it is -inf: safe to subtract from a hidden score's -inf.
+Value buildSafeMax(OpBuilder &b, Location loc, Value max);
+
 /// Row-major map: the identity restricted to `dims`, in their order.
 AffineMap getOrderedMap(MLIRContext *context, unsigned numDims,
                         ArrayRef<unsigned> dims);

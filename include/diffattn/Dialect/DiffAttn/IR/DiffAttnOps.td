@@ -18,13 +18,15 @@ include "mlir/Interfaces/TilingInterface.td"
 
 class DiffAttn_Op<string mnemonic, list<Trait> traits = []>
     : Op<DiffAttn_Dialect, mnemonic, !listconcat(traits, [
-        Pure, AttrSizedOperandSegments, DestinationStyleOpInterface,
-        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>,
+        Pure, DestinationStyleOpInterface,
+        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                                  ["reifyResultShapes"]>,
         DeclareOpInterfaceMethods<InferTypeOpInterface>])> {
   let hasVerifier = 1;
 }
 
 def DiffAttn_AttentionOp : DiffAttn_Op<"attention", [
+    AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<TilingInterface, [
         "getIterationDomain", "getLoopIteratorTypes", "getTiledImplementation",
         "getResultTilePosition", "generateResultTileValue",
@@ -229,6 +231,7 @@ def DiffAttn_OnlineAttentionOp : DiffAttn_Op<"online_attention", [
 }
 
 def DiffAttn_FinalizeOp : DiffAttn_Op<"finalize", [
+    AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>,
     DeclareOpInterfaceMethods<TilingInterface, [
         "getIterationDomain", "getLoopIteratorTypes", "getTiledImplementation",

@@ -1,0 +1,67 @@
+//===- Passes.td - Passes of the diffattn dialect ----------*- tablegen -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_DIALECT_DIFFATTN_TRANSFORMS_PASSES_TD
+#define DIFFATTN_DIALECT_DIFFATTN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// Recognising and taking apart the operator
+//===----------------------------------------------------------------------===//
+
+//===----------------------------------------------------------------------===//
+// Online form and tiling
+//===----------------------------------------------------------------------===//
+
+def ToOnlinePass : Pass<"diffattn-to-online", "func::FuncOp"> {
+  let summary = "Rewrite attention in the online softmax form";
+  let description = [{
+    Requires: `diffattn.attention` on tensors.
+
+    Produces: `diffattn.online_attention` over all keys, on views of query and
+    outputs whose head dimension is split into (KV head, pair, branch), started
+    with acc = 0, max = -inf, sum = 0, and `diffattn.finalize`. Nothing is
+    blocked yet; a schedule on the op moves along.
+
+    Why: the online step is associative in the keys, so what follows may tile
+    it over keys as well as over rows.
+
+    ```mlir
+    %out = diffattn.attention query(%q ...) ... outs(%init ...) mask<causal>
+    // becomes
+    %qx = tensor.expand_shape %q [[0], [1], [2, 3, 4], [5]] ...
+    %o:3 = diffattn.online_attention query(%qx ...) ... outs(%zero, %low, %zero ...)
+    %fx = diffattn.finalize acc(%o#0, %o#1, %o#2 ...) ... outs(%initx ...)
+    %out = tensor.collapse_shape %fx ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def DecomposeTilesPass : Pass<"diffattn-decompose-tiles", "func::FuncOp"> {
+  let summary = "Rewrite online steps and epilogues as linalg";
+  let description = [{
+    Requires: `diffattn.online_attention` or `diffattn.finalize`, tiled or not.
+
+    Produces: for each, the linalg ops of its `AggregatedOpInterface`, in f32 and
+    base 2: products, mask, row maximum, exponentials with their row sum,
+    rescaling, and at the end normalisation, gate, subtraction and the one
+    rounding. Scores are laid out as acc, with keys for value dimensions.
+
+    Why: this is the contract between the tiled form and every target.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+#endif // DIFFATTN_DIALECT_DIFFATTN_TRANSFORMS_PASSES_TD
