@@ -46,6 +46,42 @@ def ToOnlinePass : Pass<"diffattn-to-online", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {
+  let summary = "Block the online form into static tiles and one key loop";
+  let description = [{
+    Requires: `diffattn.finalize` with a schedule, fed by one
+    `diffattn.online_attention` (`diffattn-to-online`, `diffattn-assign-schedule`).
+    Ops without a schedule are left alone.
+
+    Produces: an `scf.forall` over (batch, KV head, pairs, query rows); in it one
+    `scf.for` over key tiles whose bounds are the mask's range for the tile, and
+    static tiles of `online_attention` and `finalize` that know their position.
+    A ragged edge is a `tensor.pad` of the valid slice with zeros; only valid
+    rows are written back. Initial accumulators are made inside the tile.
+
+    Why static tiles: targets below compute on fixed shapes; the valid extent is
+    in the op's position operands and in the slices.
+
+    Errors: the schedule's `pairs` must divide the pairs of a group.
+
+    ```mlir
+    scf.forall (%b, %h, %p, %m) in (...) shared_outs(%out = ...) {
+      %q = tensor.pad (tensor.extract_slice %query ...) ...
+      %o:3 = scf.for %k = %low to %high step %tile iter_args(...) {
+        diffattn.online_attention query(%q ...) ... at(%m0 of %nq, %k of %nk)
+      }
+      %f = diffattn.finalize ...
+      scf.forall.in_parallel { tensor.parallel_insert_slice ... }
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def DecomposeTilesPass : Pass<"diffattn-decompose-tiles", "func::FuncOp"> {
   let summary = "Rewrite online steps and epilogues as linalg";
   let description = [{
