@@ -1,0 +1,119 @@
+//===- Passes.td - Passes of the CPU target ----------------*- tablegen -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The key idea of the CPU target: vector lanes run over query rows. Scores and
+// accumulators are held with rows innermost, (key, row) and (value dim, row), so
+// both products read keys and values as broadcast scalars in their natural
+// order, and the whole softmax is vertical: no horizontal maximum, no
+// horizontal sum, no transposed K.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_CPU_PASSES_TD
+#define DIFFATTN_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def CPULayoutPass : Pass<"diffattn-cpu-layout", "func::FuncOp"> {
+  let summary = "Lay accumulators out with query rows innermost";
+  let description = [{
+    Requires: the output of `diffattn-to-online`, not yet tiled.
+
+    Produces: the same ops with the maps of acc, max and sum changed to
+    (b, h, n, p, r, m) and (b, h, p, r, m), and fills of the new shapes. Nothing
+    is moved at run time: accumulators live between the two ops only. Ops whose
+    initial accumulators are not fills are left alone.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def CPUPackPass : Pass<"diffattn-cpu-pack", "func::FuncOp"> {
+  let summary = "Copy query, key and value tiles to contiguous f32 scratch";
+  let description = [{
+    Requires: tiles of `diffattn.online_attention` with static shapes.
+
+    Produces: query tiles transposed to (b, h, d, p, r, m) once per tile of
+    rows, and key and value tiles in their own order; all converted to f32. The
+    zero padding of a ragged tile becomes a fill of the tail of the scratch.
+
+    Why: the copy is one load and store per vector against at least four fused
+    multiply-adds per element, and it takes conversions, ragged edges and
+    power-of-two strides out of the products.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def CPUGuardMasksPass : Pass<"diffattn-cpu-guard-masks", "func::FuncOp"> {
+  let summary = "Skip masks on tiles that they do not cut";
+  let description = [{
+    Requires: `linalg.generic` ops that overwrite their output where a conjunction
+    of comparisons between loop indices and loop-invariant values fails, as
+    `diffattn-decompose-tiles` makes for masks.
+
+    Produces: an `scf.if` around each; its condition is the conjunction at the
+    corner of the tile where it is hardest to meet. Interior tiles skip the op.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def CPUBufferizePass : Pass<"diffattn-cpu-bufferize", "ModuleOp"> {
+  let summary = "Bufferize in place, with strided arguments";
+  let description = [{
+    Requires: tensors, and functions that own their control flow (no recursion).
+
+    Produces: memrefs. Arguments may be strided in every dimension but the last,
+    which is contiguous (the convention of FlashAttention); results are
+    contiguous. Scratch of a tile is allocated once per tile, outside its loops.
+    Based on One-Shot Bufferize.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def CPUVectorizePass : Pass<"diffattn-cpu-vectorize", "func::FuncOp"> {
+  let summary = "Lower linalg on buffers to register-blocked vector loops";
+  let description = [{
+    Requires: linalg ops and copies on buffers.
+
+    Produces: for contractions with f32 operands, loops over register blocks
+    whose accumulators stay in vector registers for the whole reduction, one
+    operand loaded as vectors and the other broadcast; for other ops, loops that
+    vectorise the trailing dimensions that all operands share contiguously, with
+    reductions carried in registers. Vector width, register count and fused
+    multiply-add come from the target description. Ops without such dimensions
+    are left for `convert-linalg-to-loops`.
+  }];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"",
+                        "Target description to take vector facts from">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::affine::AffineDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def CPUExpandMathPass : Pass<"diffattn-cpu-expand-math", "func::FuncOp"> {
+  let summary = "Expand f32 exp2 to a polynomial";
+  let description = [{
+    Requires: `math.exp2` on f32 scalars or vectors.
+
+    Produces: `2^x = 2^n * p(x - n)` with n the integer nearest to x, found and
+    applied by adding to the float's bits, and p a polynomial of degree 6 with a
+    relative error below 1 ulp of f32. Exactly 0 below -126 and exact at -inf; NaN propagates; meant
+    for x <= 127 (the softmax never exceeds 0; above it saturates to +inf).
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+#endif // DIFFATTN_CPU_PASSES_TD
