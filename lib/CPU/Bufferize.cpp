@@ -53,9 +53,9 @@ static void hoistScratch(scf::ForallOp forall) {
   constexpr int64_t cacheLine = 64;
   for (memref::AllocOp alloc : allocs) {
     bool carried = llvm::any_of(alloc->getUsers(), [](Operation *user) {
-      return isa<scf::YieldOp>(user);
+      return isa<scf::YieldOp>(user) && isa<scf::ForOp>(user->getParentOp());
     });
-    if (carried && alloc->getParentOp() != forall)
+    if (carried)
       continue;
     Value scratch = memref::AllocaOp::create(b, alloc.getLoc(), alloc.getType(),
                                              b.getI64IntegerAttr(cacheLine));

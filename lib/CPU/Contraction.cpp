@@ -31,8 +31,8 @@ struct Contraction {
   LaneLoops loops;
   LaneOperand scalars, vectors, result;
   /// Blocked dimension of scalars and result, and the reduced one.
-  unsigned rowDim, reductionDim;
-  int64_t numRows, depth;
+  unsigned rowDim = 0, reductionDim = 0;
+  int64_t numRows = 0, depth = 0;
   /// Parallel dimensions around the blocks.
   SmallVector<unsigned> outerDims;
 };
@@ -69,7 +69,8 @@ static FailureOr<Contraction> matchContraction(linalg::LinalgOp op, OpBuilder &b
   FailureOr<LaneLoops> loops = analyzeLanes(op, b);
   if (failed(loops) || loops->operands[0].isScalar || loops->operands[1].isScalar)
     return failure();
-  Contraction c{*loops};
+  Contraction c;
+  c.loops = *loops;
   bool firstHasLanes = loops->operands[0].hasLanes;
   if (firstHasLanes == loops->operands[1].hasLanes)
     return failure();

@@ -112,9 +112,9 @@ struct CPUPackPass : diffattn::impl::CPUPackPassBase<CPUPackPass> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
     getOperation().walk([&](OnlineAttentionOp op) {
-      if (llvm::all_of(op->getOperandTypes().take_front(3), [](Type type) {
-            return cast<RankedTensorType>(type).hasStaticShape();
-          }))
+      if (op.getQuery().getType().hasStaticShape() &&
+          op.getKey().getType().hasStaticShape() &&
+          op.getValue().getType().hasStaticShape())
         packOperands(op, rewriter);
     });
   }

@@ -83,7 +83,8 @@ FailureOr<LaneLoops> mlir::diffattn::analyzeLanes(linalg::LinalgOp op,
     if (!map.isProjectedPermutation())
       return failure();
   AffineMap outMap = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  LaneLoops loops{op};
+  LaneLoops loops;
+  loops.op = op;
   for (unsigned count = outMap.getNumResults(); count > 0; --count) {
     SmallVector<unsigned> dims = getSuffix(outMap, count);
     bool fits = llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
@@ -202,9 +203,9 @@ struct CPUVectorizePass
     // Copies are linalg too, so that they become vector loops and not calls.
     getOperation().walk([&](memref::CopyOp copy) {
       rewriter.setInsertionPoint(copy);
-      rewriter.replaceOp(copy, linalg::makeMemRefCopyOp(rewriter, copy.getLoc(),
-                                                        copy.getSource(),
-                                                        copy.getTarget()));
+      linalg::CopyOp::create(rewriter, copy.getLoc(), copy.getSource(),
+                             copy.getTarget());
+      rewriter.eraseOp(copy);
     });
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });

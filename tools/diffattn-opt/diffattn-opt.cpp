@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "diffattn/CPU/Passes.h"
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
@@ -20,6 +21,7 @@ int main(int argc, char **argv) {
   registry.insert<mlir::diffattn::DiffAttnDialect>();
   mlir::registerAllPasses();
   mlir::diffattn::registerDiffAttnPasses();
+  mlir::diffattn::registerDiffAttnCPUPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "diffattn optimizer driver\n", registry));
 }

@@ -241,14 +241,21 @@ struct OnlineDecomposition {
         tensor::getMixedSizes(b, loc, op.getMax());
     Value tileMax = g.apply({score}, g.filled(rowShape, -INFINITY),
                             {scoreMap, rowMap}, maximum);
-    Value newMax = g.apply(
-        {tileMax, op.getMax()}, tensor::EmptyOp::create(b, loc, rowShape, b.getF32Type()),
-        {rowMap, rowMap, rowMap}, [&](OpBuilder &b, Location loc, ValueRange args) {
+    // The maximum is updated in its own place; what that does to everything
+    // summed up so far comes with it.
+    SmallVector<Value> updated = g.apply(
+        {tileMax},
+        {op.getMax(),
+         tensor::EmptyOp::create(b, loc, rowShape, b.getF32Type()).getResult()},
+        {rowMap, rowMap, rowMap},
+        [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
           GenericBuilder in{b, loc};
           Value scaled =
               arith::MulFOp::create(b, loc, args[0], in.constant(factor));
-          return maximum(b, loc, {scaled, args[1]});
+          Value larger = maximum(b, loc, {scaled, args[1]});
+          return {larger, buildRescale(b, loc, args[1], larger)};
         });
+    Value newMax = updated[0], rescale = updated[1];
     // p replaces the scores; its row sums come with it.
     SmallVector<Value> exponentials = g.apply(
         {newMax}, {score, g.filled(rowShape, 0.0)}, {rowMap, scoreMap, rowMap},
@@ -263,11 +270,6 @@ struct OnlineDecomposition {
           return {p, sum};
         });
     Value p = exponentials[0], tileSum = exponentials[1];
-    Value rescale = g.apply(
-        {op.getMax(), newMax}, tensor::EmptyOp::create(b, loc, rowShape, b.getF32Type()),
-        {rowMap, rowMap, rowMap}, [](OpBuilder &b, Location loc, ValueRange args) {
-          return buildRescale(b, loc, args[0], args[1]);
-        });
     Value sum = g.apply({rescale, tileSum}, op.getSum(),
                         {rowMap, rowMap, maps[Op::Sum]},
                         [](OpBuilder &b, Location loc, ValueRange args) {
@@ -284,12 +286,7 @@ struct OnlineDecomposition {
                         [&](OpBuilder &b, Location loc, ValueRange args) {
                           return buildMulAdd(g, b, loc, args);
                         });
-    // The running maximum is updated in its own place.
-    Value max = g.apply({newMax}, op.getMax(), {rowMap, rowMap},
-                        [](OpBuilder &, Location, ValueRange args) {
-                          return args[0];
-                        });
-    return {acc, max, sum};
+    return {acc, newMax, sum};
   }
 };
 
