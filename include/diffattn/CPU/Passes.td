@@ -116,4 +116,18 @@ def CPUExpandMathPass : Pass<"diffattn-cpu-expand-math", "func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def CPULowerStackScopesPass : Pass<"diffattn-cpu-lower-stack-scopes", "func::FuncOp"> {
+  let summary = "Lower memref.alloca_scope to a save and restore of the stack";
+  let description = [{
+    Requires: `memref.alloca_scope`, as `convert-scf-to-openmp` puts around the
+    body of a parallel loop, and structured control flow in it.
+
+    Produces: `llvm.intr.stacksave`, the body, `llvm.intr.stackrestore`.
+
+    Why: upstream lowers the scope and the loops in it in different passes, and
+    the scope may not hold more than one block in between.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // DIFFATTN_CPU_PASSES_TD

@@ -46,6 +46,33 @@ def ToOnlinePass : Pass<"diffattn-to-online", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
+  let summary = "Choose tile sizes from a target description";
+  let description = [{
+    Requires: `diffattn.attention` or the online form.
+
+    Produces: a `schedule` attribute on every such op that has none. A value
+    given as an option is taken as it is; the others are chosen to fit it. An op
+    that already has a schedule keeps it, unless an option is given.
+
+    Rows of a tile (branches * pairs * query rows) fill four vector registers of
+    the target, so that each broadcast key or value feeds four multiply-adds,
+    and as many pairs as divide a group share them before more query rows do:
+    a lower tile wastes less work on a diagonal. Key tiles are 64, fewer for
+    short static lengths.
+
+    A remark (category `diffattn-assign-schedule`) says what was chosen and why.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu\"",
+           "Target description to choose for">,
+    Option<"queryTile", "query-tile", "int64_t", "0",
+           "Query rows of a tile; 0: choose">,
+    Option<"pairs", "pairs", "int64_t", "0",
+           "Pairs of a group in a tile; 0: choose">,
+    Option<"keyTile", "key-tile", "int64_t", "0", "Keys of a tile; 0: choose">];
+}
+
 def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {
   let summary = "Block the online form into static tiles and one key loop";
   let description = [{
