@@ -1,0 +1,209 @@
+//===- diffattn-eval.cpp - Run functions in the reference evaluator -------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Evaluates a function in float64, or compares a function of two files: that is
+// how a pass is tested for keeping the meaning of what it rewrites.
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
+#include "diffattn/Reference/Compare.h"
+#include "diffattn/Reference/Evaluator.h"
+#include "diffattn/Reference/Inputs.h"
+#include "diffattn/Reference/Npy.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::diffattn::reference;
+namespace cl = llvm::cl;
+
+static cl::OptionCategory category("diffattn-eval options");
+
+static cl::opt<std::string> inputFile(cl::Positional, cl::desc("IN.mlir"),
+                                      cl::init("-"), cl::cat(category));
+static cl::opt<std::string>
+    entryName("entry", cl::value_desc("name"), cl::cat(category),
+              cl::desc("Function to evaluate (default: the only public one)"));
+static cl::list<std::string>
+    inputs("input", cl::value_desc("FILE.npy|random:SEED"), cl::cat(category),
+           cl::desc("One per argument, in order; a single random:SEED serves "
+                    "all arguments"));
+static cl::list<std::string>
+    shapes("shape", cl::value_desc("ARGUMENT:2x64x8x64"), cl::cat(category),
+           cl::desc("Shape of a random argument, counted from 0"));
+static cl::opt<int64_t>
+    dynamicDim("dynamic-dim", cl::value_desc("N"), cl::cat(category),
+               cl::desc("Size of dynamic dimensions of random arguments"));
+static cl::list<std::string>
+    outputs("output", cl::value_desc("FILE.npy"), cl::cat(category),
+            cl::desc("One per result, in order (floats as f64); without it "
+                     "results are summed up on standard output"));
+static cl::opt<std::string>
+    compareFile("compare", cl::value_desc("OTHER.mlir"), cl::cat(category),
+                cl::desc("Evaluate the same function of this file on the same "
+                         "inputs and fail if a result differs"));
+static cl::opt<double>
+    tolerance("tolerance", cl::init(1e-9), cl::cat(category),
+              cl::desc("Greatest error relative to the largest value that "
+                       "--compare accepts (default 1e-9)"));
+static cl::opt<int64_t>
+    maxElements("max-elements", cl::init(defaultMaxElements), cl::cat(category),
+                cl::desc("Refuse tensors with more elements than this"));
+
+/// Parses and verifies `path`; the parser has reported what is wrong.
+static llvm::Expected<OwningOpRef<ModuleOp>> parseModule(MLIRContext &context,
+                                                         StringRef path) {
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, &context);
+  if (!module)
+    return llvm::createStringError("cannot read '" + path + "'");
+  return module;
+}
+
+static llvm::Expected<SmallVector<Array>> evaluateFile(ModuleOp module,
+                                                       ArrayRef<Array> args) {
+  llvm::Expected<func::FuncOp> entry = findEntry(module, entryName);
+  if (!entry)
+    return entry.takeError();
+  FunctionType type = entry->getFunctionType();
+  if (args.size() != type.getNumInputs())
+    return llvm::createStringError("function '" + entry->getName() +
+                                   "' expects " + Twine(type.getNumInputs()) +
+                                   " arguments, but got " + Twine(args.size()));
+  for (auto [i, array] : llvm::enumerate(args))
+    if (llvm::Error error =
+            checkArrayType(array, type.getInput(i), "argument " + Twine(i)))
+      return error;
+  EvaluatorOptions options;
+  options.maxElements = maxElements;
+  return evaluate(*entry, args, options);
+}
+
+/// A result in few lines: type, sum and absolute sum, first elements. NaN
+/// elements are counted and left out of the sums.
+static void printSummary(unsigned number, const Array &array) {
+  constexpr int64_t maxShown = 16;
+  double sum = 0, absSum = 0;
+  int64_t numNan = 0, count = array.getNumElements();
+  for (int64_t i = 0; i < count; ++i) {
+    double value = array.getDouble(i);
+    if (value != value) {
+      ++numNan;
+      continue;
+    }
+    sum += value;
+    absSum += std::abs(value);
+  }
+  llvm::outs() << "result " << number << ": " << array.getTypeString() << "\n"
+               << llvm::format("  sum %.6g, absolute %.6g", sum, absSum);
+  if (numNan)
+    llvm::outs() << ", " << numNan << " nan";
+  llvm::outs() << "\n  [";
+  for (int64_t i = 0; i < std::min(count, maxShown); ++i) {
+    // One spelling of NaN, whatever its sign.
+    double value = array.getDouble(i);
+    llvm::outs() << (i ? ", " : "");
+    if (value != value)
+      llvm::outs() << "nan";
+    else
+      llvm::outs() << llvm::format("%.6g", value);
+  }
+  llvm::outs() << (count > maxShown ? ", ...]\n" : "]\n");
+}
+
+static llvm::Error writeOutputs(ArrayRef<Array> results) {
+  if (outputs.empty()) {
+    for (auto [i, result] : llvm::enumerate(results))
+      printSummary(i, result);
+    return llvm::Error::success();
+  }
+  if (outputs.size() != results.size())
+    return llvm::createStringError(
+        "expected one --output for each of " + Twine(results.size()) +
+        " results, but got " + Twine(outputs.size()));
+  for (auto [path, result] : llvm::zip_equal(outputs, results))
+    if (llvm::Error error = writeNpy(path, result))
+      return error;
+  return llvm::Error::success();
+}
+
+static llvm::Error compareResults(ArrayRef<Array> found,
+                                  ArrayRef<Array> expected) {
+  if (found.size() != expected.size())
+    return llvm::createStringError(compareFile + " has " + Twine(found.size()) +
+                                   " results, expected " +
+                                   Twine(expected.size()));
+  for (auto [i, actual, reference] : llvm::enumerate(found, expected)) {
+    llvm::Expected<Comparison> comparison = compareArrays(actual, reference);
+    if (!comparison)
+      return comparison.takeError();
+    if (!comparison->passes(tolerance))
+      return llvm::createStringError("result " + Twine(i) +
+                                     " differs: " + comparison->str());
+    llvm::outs() << "result " << i << " agrees: " << comparison->str() << "\n";
+  }
+  return llvm::Error::success();
+}
+
+static llvm::Error run(MLIRContext &context) {
+  auto module = parseModule(context, inputFile);
+  if (!module)
+    return module.takeError();
+  llvm::Expected<func::FuncOp> entry = findEntry(**module, entryName);
+  if (!entry)
+    return entry.takeError();
+  InputOptions options;
+  options.inputs.assign(inputs.begin(), inputs.end());
+  options.shapes.assign(shapes.begin(), shapes.end());
+  options.dynamicDim = dynamicDim;
+  options.maxElements = maxElements;
+  auto args = makeInputs(entry->getFunctionType(), options);
+  if (!args)
+    return args.takeError();
+  auto results = evaluateFile(**module, *args);
+  if (!results)
+    return results.takeError();
+  if (compareFile.empty())
+    return writeOutputs(*results);
+
+  auto other = parseModule(context, compareFile);
+  if (!other)
+    return other.takeError();
+  auto otherResults = evaluateFile(**other, *args);
+  if (!otherResults)
+    return otherResults.takeError();
+  return compareResults(*otherResults, *results);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initLLVM(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "diffattn reference evaluator: runs a function in float64\n\n"
+      "  diffattn-eval f.mlir --input=random:1\n"
+      "  diffattn-eval f.mlir --input=q.npy --input=k.npy --output=o.npy\n"
+      "  diffattn-eval f.mlir --compare=lowered.mlir --input=random:1\n");
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registry.insert<diffattn::DiffAttnDialect>();
+  MLIRContext context(registry);
+  if (llvm::Error error = run(context)) {
+    llvm::errs() << "diffattn-eval: error: " << llvm::toString(std::move(error))
+                 << "\n";
+    return 1;
+  }
+  return 0;
+}
