@@ -1,0 +1,49 @@
+"""lit configuration of the FileCheck tests; the build tree's lit.site.cfg.py
+loads it. Unit tests have their own, unittests/lit.site.cfg.py."""
+
+import os
+import shutil
+import subprocess
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+
+config.name = "diffattn"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".py"]
+config.excludes = ["Inputs", "CMakeLists.txt", "lit.cfg.py"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.diffattn_obj_root, "test")
+
+# A variable of one function must not leak into the checks of the next.
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
+llvm_config.with_system_environment(["HOME", "TMPDIR", "TEMP"])
+
+# FileCheck, not, count, split-file and %python.
+llvm_config.use_default_substitutions()
+
+tools_dir = os.path.join(config.diffattn_obj_root, "bin")
+opt = "diffattn-opt"
+if os.environ.get("DIFFATTN_OPT_CHECK_ROUNDTRIP"):
+    # The sweep: every test also prints its input and parses it back, in text
+    # and in bytecode.
+    opt_tool = ToolSubst(opt, os.path.join(tools_dir, opt), extra_args=["--verify-roundtrip"])
+else:
+    opt_tool = ToolSubst(opt, os.path.join(tools_dir, opt))
+llvm_config.add_tool_substitutions(
+    [opt_tool, "diffattn-compile", "diffattn-eval", "mlir-opt", "mlir-translate"],
+    [tools_dir, config.llvm_tools_dir],
+)
+config.substitutions.append(("%examples", os.path.join(config.diffattn_src_root, "examples")))
+
+# Features, for REQUIRES lines.
+if config.enable_assertions:
+    config.available_features.add("asserts")
+if config.python_executable:
+    config.available_features.add("python")
+    find_torch = "import importlib.util as u; raise SystemExit(u.find_spec('torch') is None)"
+    if subprocess.run([config.python_executable, "-c", find_torch]).returncode == 0:
+        config.available_features.add("torch")
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")
