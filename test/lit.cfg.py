@@ -24,15 +24,17 @@ llvm_config.with_system_environment(["HOME", "TMPDIR", "TEMP"])
 llvm_config.use_default_substitutions()
 
 tools_dir = os.path.join(config.diffattn_obj_root, "bin")
-opt = "diffattn-opt"
-if os.environ.get("DIFFATTN_OPT_CHECK_ROUNDTRIP"):
-    # The sweep: every test also prints its input and parses it back, in text
-    # and in bytecode.
-    opt_tool = ToolSubst(opt, os.path.join(tools_dir, opt), extra_args=["--verify-roundtrip"])
-else:
-    opt_tool = ToolSubst(opt, os.path.join(tools_dir, opt))
+# The sweep of utils/check.sh: whatever diffattn-opt reads in a test it also
+# prints and reads back, as text and as bytecode.
+roundtrip = ["--verify-roundtrip"] if os.environ.get("DIFFATTN_OPT_CHECK_ROUNDTRIP") else []
 llvm_config.add_tool_substitutions(
-    [opt_tool, "diffattn-compile", "diffattn-eval", "mlir-opt", "mlir-translate"],
+    [
+        ToolSubst("diffattn-opt", extra_args=roundtrip),
+        ToolSubst("diffattn-compile", unresolved="ignore"),
+        ToolSubst("diffattn-eval", unresolved="ignore"),
+        "mlir-opt",
+        "mlir-translate",
+    ],
     [tools_dir, config.llvm_tools_dir],
 )
 config.substitutions.append(("%examples", os.path.join(config.diffattn_src_root, "examples")))

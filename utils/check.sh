@@ -27,13 +27,8 @@ step() {
   fi
 }
 
-# Runs lit with the arguments given, its results in the file that comes first.
-run_lit() {
-  local results=$1
-  shift
-  rm -f "$results"
-  "$llvm_bin/lit" --succinct --verbose --output "$results" "$@" </dev/null
-}
+# Shows failing tests only, each with its output.
+lit=("$llvm_bin/lit" --succinct --verbose --no-progress-bar)
 
 # count_lit RESULTS: adds lit's results to the totals.
 count_lit() {
@@ -57,13 +52,14 @@ if ! { utils/setup.sh && utils/build.sh all diffattn-test-depends diffattn-docs;
 fi
 
 results=$build/log/lit.json
-run_lit "$results" "$build/test" "$build/unittests" || true
+rm -f "$results"
+"${lit[@]}" --output "$results" "$build/test" "$build/unittests" || true
 if [ -s "$results" ]; then count_lit "$results"; else failed=$((failed + 1)); fi
 
 # Every input that diffattn-opt reads in a test must survive printing and
 # parsing, in text and in bytecode. Tests of other tools gain nothing.
 step "round trip of every test's input" env DIFFATTN_OPT_CHECK_ROUNDTRIP=1 \
-  "$llvm_bin/lit" --succinct --verbose --filter='/(Dialect|Conversion|Pipelines)/' "$build/test"
+  "${lit[@]}" --filter=':: (Dialect|Conversion|Pipelines)/' "$build/test"
 step "docs/reference is up to date" utils/gen_docs.sh --check
 step "docs/tutorial.md is up to date" "$python" utils/gen_tutorial.py --check --build "$build"
 step "C++ is formatted" utils/format.sh --check
