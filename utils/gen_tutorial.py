@@ -5,6 +5,7 @@ The page holds markers, invisible to its reader:
 
     <!-- run: COMMAND -->          shows the command and its output
     <!-- show: COMMAND -->         shows the output alone
+    <!-- fails: COMMAND -->        the same as run, for a command that must fail
     <!-- end -->                   ends the listing; what lies between is replaced
 
 A marker may go on with filters, which trim the output:
@@ -12,8 +13,9 @@ A marker may go on with filters, which trim the output:
     | keep REGEX .. REGEX          lines from the first match to the next match of
                                    the second; may be repeated, in order
     | drop REGEX                   leaves lines out that match
+    | after REGEX                  leaves out everything up to the first match
 
-Left-out lines become one "..." each time, and overlong lines end in "...".
+Left-out lines become one "..." each time, and overlong lines are wrapped.
 Commands run in the root of the repository; $DUMP is an empty directory that
 lives as long as this program.
 
@@ -29,27 +31,31 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tutorial.md"
-LISTING = re.compile(r"(<!-- (run|show): (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-WIDTH = 110
+LISTING = re.compile(r"(<!-- (run|show|fails): (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+WIDTH = 100
 
 
 def fail(message):
     sys.exit(f"error: {message}")
 
 
+def first_match(lines, regex, start):
+    for i in range(start, len(lines)):
+        if re.search(regex, lines[i]):
+            return i
+    fail(f"no line of the output from line {start + 1} on matches '{regex}'")
+
+
 def keep_ranges(lines, ranges):
     """The lines of the ranges, with an ellipsis for each gap."""
     kept, at = [], 0
     for first, last in ranges:
-        begin = next((i for i in range(at, len(lines)) if re.search(first, lines[i])), None)
-        if begin is None:
-            fail(f"no line of the output matches '{first}'")
-        end = next((i for i in range(begin, len(lines)) if re.search(last, lines[i])), None)
-        if end is None:
-            fail(f"no line of the output after '{first}' matches '{last}'")
+        begin = first_match(lines, first, at)
+        end = first_match(lines, last, begin)
         if begin > at:
             kept.append(indent_of(lines[begin]) + "...")
         kept += lines[begin : end + 1]
@@ -63,6 +69,14 @@ def indent_of(line):
     return line[: len(line) - len(line.lstrip())]
 
 
+def wrap(line):
+    """Broken at spaces; what follows is indented further, which MLIR does not mind."""
+    return textwrap.wrap(
+        line.lstrip(), WIDTH, initial_indent=indent_of(line), subsequent_indent=indent_of(line) + "    ",
+        break_long_words=False, break_on_hyphens=False,
+    ) or [""]
+
+
 def trim(output, filters):
     lines = [line.rstrip() for line in output.strip("\n").split("\n")]
     ranges = []
@@ -70,22 +84,24 @@ def trim(output, filters):
         verb, _, argument = text.partition(" ")
         if verb == "drop":
             lines = [line for line in lines if not re.search(argument, line)]
+        elif verb == "after":
+            lines = lines[first_match(lines, argument, 0) + 1 :]
         elif verb == "keep":
             first, _, last = argument.partition(" .. ")
             ranges.append((first, last or first))
         else:
-            fail(f"unknown filter '{text}': expected keep or drop")
+            fail(f"unknown filter '{text}': expected keep, drop or after")
     if ranges:
         lines = keep_ranges(lines, ranges)
-    return [line if len(line) <= WIDTH else line[: WIDTH - 4] + " ..." for line in lines]
+    return [part for line in lines for part in wrap(line)]
 
 
-def run(command, environment):
+def run(command, must_fail, environment):
     done = subprocess.run(
         command, shell=True, cwd=ROOT, env=environment, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )
-    if done.returncode != 0:
+    if (done.returncode != 0) != must_fail:
         fail(f"'{command}' exited with {done.returncode}:\n{done.stderr}")
     return done.stdout or done.stderr
 
@@ -93,10 +109,10 @@ def run(command, environment):
 def render(page, environment):
     def replace(match):
         marker, verb, body, _, end = match.groups()
-        command, *filters = [part.strip() for part in re.split(r"\s\|\s(?=keep |drop )", body)]
+        command, *filters = [part.strip() for part in re.split(r"\s\|\s(?=keep |drop |after )", body)]
         command = " ".join(command.split())
-        lines = trim(run(command, environment), filters)
-        shown = f"```console\n$ {command}\n```\n" if verb == "run" else ""
+        lines = trim(run(command, verb == "fails", environment), filters)
+        shown = "" if verb == "show" else f"```console\n$ {command}\n```\n"
         return marker + shown + "```mlir\n" + "\n".join(lines) + "\n```\n" + end
 
     return LISTING.sub(replace, page)
