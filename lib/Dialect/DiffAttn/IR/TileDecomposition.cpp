@@ -261,10 +261,13 @@ struct OnlineDecomposition {
         {newMax}, {score, g.filled(rowShape, 0.0)}, {rowMap, scoreMap, rowMap},
         [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
           GenericBuilder in{b, loc};
-          Value scaled =
-              arith::MulFOp::create(b, loc, args[1], in.constant(factor));
+          // Fused where the target can: then the difference is rounded once,
+          // and large scores lose nothing by the multiplication.
+          auto contract = arith::FastMathFlags::contract;
+          Value scaled = arith::MulFOp::create(b, loc, args[1],
+                                               in.constant(factor), contract);
           Value difference = arith::SubFOp::create(
-              b, loc, scaled, buildSafeMax(b, loc, args[0]));
+              b, loc, scaled, buildSafeMax(b, loc, args[0]), contract);
           Value p = math::Exp2Op::create(b, loc, difference);
           Value sum = arith::AddFOp::create(b, loc, args[2], p);
           return {p, sum};
