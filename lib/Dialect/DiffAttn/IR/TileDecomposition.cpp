@@ -223,6 +223,32 @@ struct OnlineDecomposition {
         });
   }
 
+  /// factor * score - max, as precise as the score. The products are fused with
+  /// the sums where the target can, so that large scores lose nothing by the
+  /// multiplication, and factor is the sum of two f32 constants: rounded to one,
+  /// it would shift every exponent by up to 2^-24 of itself, as much as all
+  /// other errors of an f32 attention together. The high part is rounded
+  /// towards zero, since a negative low part would turn a hidden score's -inf
+  /// into NaN.
+  Value exponent(OpBuilder &b, Location loc, Value score, Value max,
+                 double factor) {
+    GenericBuilder in{b, loc};
+    auto contract = arith::FastMathFlags::contract;
+    float high = static_cast<float>(factor);
+    if (high > factor)
+      high = std::nextafter(high, 0.0f);
+    float low = static_cast<float>(factor - high);
+    Value offset = buildSafeMax(b, loc, max);
+    Value scaled =
+        arith::MulFOp::create(b, loc, score, in.constant(high), contract);
+    if (low == 0.0f)
+      return arith::SubFOp::create(b, loc, scaled, offset, contract);
+    Value rest =
+        arith::MulFOp::create(b, loc, score, in.constant(low), contract);
+    rest = arith::SubFOp::create(b, loc, rest, offset, contract);
+    return arith::AddFOp::create(b, loc, scaled, rest, contract);
+  }
+
   SmallVector<Value> run() {
     using Op = OnlineAttentionOp;
     OpBuilder &b = g.b;
@@ -261,14 +287,8 @@ struct OnlineDecomposition {
         {newMax}, {score, g.filled(rowShape, 0.0)}, {rowMap, scoreMap, rowMap},
         [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
           GenericBuilder in{b, loc};
-          // Fused where the target can: then the difference is rounded once,
-          // and large scores lose nothing by the multiplication.
-          auto contract = arith::FastMathFlags::contract;
-          Value scaled = arith::MulFOp::create(b, loc, args[1],
-                                               in.constant(factor), contract);
-          Value difference = arith::SubFOp::create(
-              b, loc, scaled, buildSafeMax(b, loc, args[0]), contract);
-          Value p = math::Exp2Op::create(b, loc, difference);
+          Value p = math::Exp2Op::create(
+              b, loc, exponent(b, loc, args[1], args[0], factor));
           Value sum = arith::AddFOp::create(b, loc, args[2], p);
           return {p, sum};
         });
