@@ -6,22 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "diffattn/CPU/Passes.h"
-#include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
-#include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
+#include "diffattn/InitAll.h"
+
+#include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  registry.insert<mlir::diffattn::DiffAttnDialect>();
-  mlir::registerAllPasses();
-  mlir::diffattn::registerDiffAttnPasses();
-  mlir::diffattn::registerDiffAttnCPUPasses();
+  mlir::diffattn::registerAllDialects(registry);
+  mlir::diffattn::registerAllPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "diffattn optimizer driver\n", registry));
 }

@@ -1,0 +1,23 @@
+//===- Passes.h - Passes that pipelines need --------------------*- C++ -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_PIPELINES_PASSES_H
+#define DIFFATTN_PIPELINES_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::diffattn {
+
+#define GEN_PASS_DECL
+#include "diffattn/Pipelines/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "diffattn/Pipelines/Passes.h.inc"
+
+} // namespace mlir::diffattn
+
+#endif // DIFFATTN_PIPELINES_PASSES_H

@@ -1,0 +1,26 @@
+//===- Passes.td - Passes that pipelines need ---------------*- tablegen -*-==//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_PIPELINES_PASSES_TD
+#define DIFFATTN_PIPELINES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ExpandCopiesPass : Pass<"diffattn-expand-copies"> {
+  let summary = "Turn strided memref.copy into linalg.copy";
+  let description = [{
+    Requires: memrefs. Produces: a `linalg.copy` for each `memref.copy` between
+    buffers that are not both contiguous; the others stay, and become `memcpy`.
+
+    Why: upstream lowers a strided copy to a call of MLIR's C runner library,
+    and an object file of ours must need nothing but the C library and OpenMP.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+#endif // DIFFATTN_PIPELINES_PASSES_TD
