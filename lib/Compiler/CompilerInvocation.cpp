@@ -1,0 +1,255 @@
+//===- CompilerInvocation.cpp - One compilation ---------------------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Compiler/CompilerInvocation.h"
+
+#include "diffattn/Compiler/OutputFiles.h"
+#include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
+#include "diffattn/Reference/Inputs.h"
+#include "diffattn/Target/LLVMEmission.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace mlir::diffattn;
+
+CompilerInvocation::CompilerInvocation(MLIRContext &context,
+                                       CompilerOptions options)
+    : context(context), options(std::move(options)) {}
+
+//===----------------------------------------------------------------------===//
+// Input
+//===----------------------------------------------------------------------===//
+
+LogicalResult CompilerInvocation::load(llvm::SourceMgr &sources) {
+  Location unknown = UnknownLoc::get(&context);
+  if (options.to < options.from)
+    return emitError(unknown)
+           << "cannot compile from phase '" << getPhaseName(options.from)
+           << "' to phase '" << getPhaseName(options.to)
+           << "', which comes before it";
+  llvm::Expected<const TargetDescription *> found =
+      lookupTarget(options.target);
+  if (!found)
+    return emitError(unknown) << llvm::toString(found.takeError());
+  target = *found;
+
+  module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module || failed(findEntry()))
+    return failure();
+  input = module->clone();
+  if (!entryName.empty())
+    inputEntry = input->lookupSymbol<func::FuncOp>(entryName);
+  takeStock(options.from);
+  return success();
+}
+
+LogicalResult CompilerInvocation::findEntry() {
+  // The LLVM dialect has entry points already, and what stops before it may be
+  // called or not.
+  if (options.from == Phase::LLVM ||
+      (options.to != Phase::LLVM && options.entry.empty()))
+    return success();
+  llvm::Expected<func::FuncOp> entry =
+      reference::findEntry(*module, options.entry);
+  if (!entry)
+    return emitError(UnknownLoc::get(&context))
+           << llvm::toString(entry.takeError());
+  entryName = entry->getName().str();
+
+  // The rest of the module is compiled as far as the entry needs it.
+  for (auto function : module->getOps<func::FuncOp>())
+    function.setVisibility(function == *entry
+                               ? SymbolTable::Visibility::Public
+                               : SymbolTable::Visibility::Private);
+  (*entry)->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                    UnitAttr::get(&context));
+  // Arguments are the caller's: bufferisation must not take them for scratch.
+  for (unsigned i = 0, e = entry->getNumArguments(); i < e; ++i)
+    if (isa<TensorType>(entry->getArgument(i).getType()))
+      entry->setArgAttr(i,
+                        bufferization::BufferizationDialect::kWritableAttrName,
+                        BoolAttr::get(&context, false));
+  return success();
+}
+
+FailureOr<EntrySignature> CompilerInvocation::getSignature() const {
+  if (inputEntry)
+    return EntrySignature::get(inputEntry);
+  return emitError(UnknownLoc::get(&context))
+         << "the calling convention of the program is not known: the input "
+            "must be in a phase before 'llvm', where the entry is a func.func";
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+void CompilerInvocation::initializeOptions(
+    CPUPipelineOptions &pipelineOptions) const {
+  pipelineOptions.target = options.target;
+  pipelineOptions.queryTile = options.queryTile;
+  pipelineOptions.pairs = options.pairs;
+  pipelineOptions.keyTile = options.keyTile;
+}
+
+void CompilerInvocation::takeStock(Phase phase) {
+  auto entry = entryName.empty()
+                   ? func::FuncOp()
+                   : module->lookupSymbol<func::FuncOp>(entryName);
+  if (!entry)
+    return;
+  if (phase == Phase::Input)
+    inputAttention = AttentionSummary::get(entry);
+  if (phase == Phase::Fused)
+    attention = AttentionSummary::get(entry);
+  if (phase == Phase::Tiled)
+    entry.walk([&](OnlineAttentionOp op) {
+      if (!op.getSchedule())
+        return;
+      llvm::raw_string_ostream stream(schedules.emplace_back());
+      stream << op.getScheduleAttr();
+    });
+}
+
+LogicalResult CompilerInvocation::dump(Phase phase) const {
+  if (options.dumpDir.empty())
+    return success();
+  SmallString<128> path(options.dumpDir);
+  std::string number = std::to_string(static_cast<unsigned>(phase));
+  llvm::sys::path::append(path,
+                          "0" + number + "-" + getPhaseName(phase) + ".mlir");
+  if (llvm::Error error = writeFile(path, emitMLIR()))
+    return emitError(UnknownLoc::get(&context))
+           << llvm::toString(std::move(error));
+  return success();
+}
+
+std::string CompilerInvocation::getPipelineString() const {
+  CPUPipelineOptions pipelineOptions;
+  initializeOptions(pipelineOptions);
+  PassManager pm(&context, ModuleOp::getOperationName());
+  for (const PhaseInfo &info : getPhases())
+    if (info.phase > options.from && info.phase <= options.to)
+      buildStageTo(info.phase, pm, pipelineOptions);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  pm.printAsTextualPipeline(stream);
+  return text;
+}
+
+LogicalResult CompilerInvocation::runPhases() {
+  Location unknown = UnknownLoc::get(&context);
+  if (!options.dumpDir.empty()) {
+    if (std::error_code error =
+            llvm::sys::fs::create_directories(options.dumpDir))
+      return emitError(unknown) << "cannot create directory '"
+                                << options.dumpDir << "': " << error.message();
+    SmallString<128> path(options.dumpDir);
+    llvm::sys::path::append(path, "pipeline.txt");
+    if (llvm::Error error = writeFile(path, getPipelineString() + "\n"))
+      return emitError(unknown) << llvm::toString(std::move(error));
+  }
+  if (failed(dump(options.from)))
+    return failure();
+
+  CPUPipelineOptions pipelineOptions;
+  initializeOptions(pipelineOptions);
+  for (const PhaseInfo &info : getPhases()) {
+    if (info.phase <= options.from || info.phase > options.to)
+      continue;
+    PassManager pm(&context, ModuleOp::getOperationName());
+    buildStageTo(info.phase, pm, pipelineOptions);
+    bool reported = false;
+    {
+      ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+        reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+        return failure(); // on to the next handler
+      });
+      if (succeeded(pm.run(*module)))
+        reported = false;
+      else if (!reported)
+        return emitError(unknown)
+               << "lowering to phase '" << info.name
+               << "' failed without a diagnostic, which is a bug in diffattn";
+    }
+    if (reported)
+      return failure();
+    takeStock(info.phase);
+    if (failed(dump(info.phase)))
+      return failure();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Output
+//===----------------------------------------------------------------------===//
+
+std::string CompilerInvocation::describeFusion() const {
+  if (options.from > Phase::Fused)
+    return std::string("fusion not run: the input is in phase '") +
+           getPhaseName(options.from).str() + "'";
+  unsigned now = attention.getNumDifferential();
+  unsigned before =
+      options.from == Phase::Fused ? now : inputAttention.getNumDifferential();
+  std::string found = attention.describe(/*differentialOnly=*/true);
+  if (now > before)
+    return "fused " + found;
+  if (now > 0)
+    return "nothing to fuse: the input has " + found;
+  if (!attention.sites.empty())
+    return "nothing was fused: the program has " +
+           attention.describe(/*differentialOnly=*/false) +
+           " and no differential attention (--remarks says what was missing)";
+  return "nothing was fused: no differential attention was recognised "
+         "(--remarks says what was missing)";
+}
+
+std::string CompilerInvocation::emitMLIR() const {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  (*module)->print(stream);
+  stream << "\n";
+  return text;
+}
+
+FailureOr<std::unique_ptr<llvm::Module>>
+CompilerInvocation::translate(llvm::LLVMContext &llvmContext) const {
+  return translateToLLVMIR(*module, llvmContext, *target);
+}
+
+FailureOr<std::string> CompilerInvocation::emitLLVMIR() const {
+  llvm::LLVMContext llvmContext;
+  auto llvmModule = translate(llvmContext);
+  if (failed(llvmModule))
+    return failure();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  (*llvmModule)->print(stream, /*AAW=*/nullptr);
+  return text;
+}
+
+FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
+CompilerInvocation::emitObject() const {
+  llvm::LLVMContext llvmContext;
+  auto llvmModule = translate(llvmContext);
+  if (failed(llvmModule))
+    return failure();
+  auto object = diffattn::emitObject(**llvmModule, *target);
+  if (!object)
+    return emitError(UnknownLoc::get(&context))
+           << llvm::toString(object.takeError());
+  return std::move(*object);
+}

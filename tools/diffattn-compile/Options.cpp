@@ -1,0 +1,241 @@
+//===- Options.cpp - Command line of diffattn-compile ---------------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Options.h"
+
+#include "diffattn/Version.h"
+
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::diffattn;
+namespace cl = llvm::cl;
+
+static const char overview[] =
+    R"(diffattn-compile - compile differential attention to native code
+
+Reads MLIR on tensors, recognises attention over paired heads followed by
+o1 - sigmoid(lambda) * o2, fuses and tiles it, and writes LLVM IR or an object
+file, or runs it at once.
+
+EXAMPLES
+  Compile to an object file with a C header:
+    diffattn-compile layer.mlir --emit=object -o layer.o --header=layer.h
+  Make a shared object of it:
+    clang -shared layer.o -o liblayer.so -lomp -lm
+  Run on random inputs, compare with the float64 evaluator, and time:
+    diffattn-compile layer.mlir --run --input=random:0 --check --time
+  Run with dynamic sizes given for the first and second argument:
+    diffattn-compile layer.mlir --run --input=random:0 \
+      --shape=0:1x2048x16x128 --shape=1:1x2048x4x128
+  Run on NumPy files, one --input per argument and one --output per result:
+    diffattn-compile layer.mlir --run --input=q.npy --input=k.npy \
+      --input=v.npy --input=lambda.npy --output=out.npy
+  See the IR of every phase:
+    diffattn-compile layer.mlir --dump-dir=phases --emit=object -o layer.o
+  Stop after fusion, and go on from there:
+    diffattn-compile layer.mlir --compile-to=fused -o fused.mlir
+    diffattn-compile fused.mlir --compile-from=fused --emit=object -o layer.o
+)";
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(message);
+}
+
+/// The values of `--compile-from=` and `--compile-to=`.
+static void addPhases(cl::opt<Phase> &option) {
+  for (const PhaseInfo &info : getPhases())
+    option.getParser().addLiteralOption(info.name, info.phase, info.summary);
+}
+
+namespace {
+/// All options, made when the command line is parsed: libraries of LLVM define
+/// globals of their own, which stay hidden.
+struct CommandLine {
+  cl::OptionCategory compile{"Compilation"};
+  cl::OptionCategory execute{"Execution"};
+
+  cl::opt<std::string> inputFile{cl::Positional, cl::desc("<input .mlir>"),
+                                 cl::init("-"), cl::cat(compile)};
+  cl::opt<std::string> outputFile{
+      "o", cl::desc("Write to FILE (- is standard output)"),
+      cl::value_desc("FILE"), cl::cat(compile)};
+  cl::opt<EmitKind> emit{
+      "emit", cl::desc("What to write:"),
+      cl::values(clEnumValN(EmitKind::MLIR, "mlir",
+                            "MLIR of the last phase (default)"),
+                 clEnumValN(EmitKind::LLVM, "llvm", "optimised LLVM IR"),
+                 clEnumValN(EmitKind::Object, "object", "an object file")),
+      cl::init(EmitKind::MLIR), cl::cat(compile)};
+  cl::opt<std::string> target{
+      "target",
+      cl::desc("Machine to compile for: cpu (this one), cpu-host, "
+               "cpu-baseline, cpu-avx2, cpu-avx512 or cpu-amx"),
+      cl::value_desc("NAME"), cl::init("cpu"), cl::cat(compile)};
+  cl::opt<std::string> entry{
+      "entry",
+      cl::desc("Function to call from outside; may be left out if only one "
+               "is public"),
+      cl::value_desc("NAME"), cl::cat(compile)};
+  cl::opt<Phase> from{"compile-from", cl::desc("Phase that the input is in:"),
+                      cl::init(Phase::Input), cl::cat(compile)};
+  cl::opt<Phase> to{"compile-to", cl::desc("Last phase to run:"),
+                    cl::init(Phase::LLVM), cl::cat(compile)};
+  cl::opt<int64_t> queryTile{
+      "query-tile", cl::desc("Query rows of a tile (default: target decides)"),
+      cl::value_desc("ROWS"), cl::init(0), cl::cat(compile)};
+  cl::opt<int64_t> pairs{
+      "pairs", cl::desc("Head pairs of a tile (default: target decides)"),
+      cl::value_desc("N"), cl::init(0), cl::cat(compile)};
+  cl::opt<int64_t> keyTile{
+      "key-tile", cl::desc("Keys of one step (default: target decides)"),
+      cl::value_desc("KEYS"), cl::init(0), cl::cat(compile)};
+  cl::opt<std::string> dumpDir{
+      "dump-dir",
+      cl::desc("Write the IR of every phase to DIR/NN-phase.mlir, and the "
+               "pipeline to DIR/pipeline.txt"),
+      cl::value_desc("DIR"), cl::cat(compile)};
+  cl::opt<std::string> manifest{
+      "manifest",
+      cl::desc("Write entry, shapes, target and schedule as JSON to FILE"),
+      cl::value_desc("FILE.json"), cl::cat(compile)};
+  cl::opt<std::string> header{
+      "header", cl::desc("Write the C header of the entry to FILE"),
+      cl::value_desc("FILE.h"), cl::cat(compile)};
+  cl::opt<bool> remarks{
+      "remarks",
+      cl::desc("Print what was fused and chosen, and why something was not"),
+      cl::cat(compile)};
+
+  cl::opt<bool> run{"run", cl::desc("Run the entry on this machine"),
+                    cl::cat(execute)};
+  cl::list<std::string> inputs{
+      "input",
+      cl::desc("Argument from FILE.npy or random:SEED, once per argument in "
+               "order; one random:SEED serves all"),
+      cl::value_desc("FILE.npy|random:SEED"), cl::cat(execute)};
+  cl::list<std::string> shapes{
+      "shape", cl::desc("Shape of a random argument, such as 0:1x512x8x64"),
+      cl::value_desc("ARG:SHAPE"), cl::cat(execute)};
+  cl::list<std::string> outputs{
+      "output",
+      cl::desc("Write a result to FILE.npy, once per result in order"),
+      cl::value_desc("FILE.npy"), cl::cat(execute)};
+  cl::opt<bool> check{
+      "check",
+      cl::desc("Compare the results with the float64 evaluator run on the "
+               "input; exit status 1 if they differ by more than rounding"),
+      cl::cat(execute)};
+  cl::opt<double> tolerance{
+      "tolerance",
+      cl::desc("Largest error that --check accepts, relative to the largest "
+               "result (default: by element type)"),
+      cl::value_desc("X"), cl::cat(execute)};
+  cl::opt<bool> time{
+      "time",
+      cl::desc("Time the program and compare with the peak of this machine, "
+               "measured now"),
+      cl::cat(execute)};
+};
+} // namespace
+
+static void printVersion(llvm::raw_ostream &os) {
+  os << "diffattn-compile " << DIFFATTN_VERSION << "\nLLVM "
+     << LLVM_VERSION_STRING << "\n";
+}
+
+/// Options that need others.
+static llvm::Error checkCombination(const ToolOptions &options,
+                                    bool hasTolerance) {
+  auto needsRun = [&](bool given, StringRef name) {
+    return given && !options.run
+               ? makeError("option '" + name + "' needs --run")
+               : llvm::Error::success();
+  };
+  for (auto [given, name] :
+       {std::pair<bool, StringRef>(!options.inputs.empty(), "--input"),
+        {!options.shapes.empty(), "--shape"},
+        {!options.outputs.empty(), "--output"},
+        {options.check, "--check"},
+        {options.time, "--time"}})
+    if (llvm::Error error = needsRun(given, name))
+      return error;
+  if (hasTolerance && !options.check)
+    return makeError("option '--tolerance' needs --check");
+  for (auto [value, name] : {std::pair<int64_t, StringRef>(
+                                 options.compiler.queryTile, "--query-tile"),
+                             {options.compiler.pairs, "--pairs"},
+                             {options.compiler.keyTile, "--key-tile"}})
+    if (value < 0)
+      return makeError("option '" + name +
+                       "' expects a positive number, but got " +
+                       llvm::Twine(value));
+  if (options.compiler.to == Phase::LLVM)
+    return llvm::Error::success();
+  StringRef phase = getPhaseName(options.compiler.to);
+  for (auto [given, name] :
+       {std::pair<bool, StringRef>(options.run, "--run"),
+        {options.emit == EmitKind::LLVM, "--emit=llvm"},
+        {options.emit == EmitKind::Object, "--emit=object"}})
+    if (given)
+      return makeError("option '" + name +
+                       "' needs --compile-to=llvm, but got '" + phase + "'");
+  return llvm::Error::success();
+}
+
+llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
+                                                         char **argv) {
+  // Never destroyed: LLVM keeps references to options until the process ends.
+  static CommandLine &line = *new CommandLine();
+  addPhases(line.from);
+  addPhases(line.to);
+  cl::HideUnrelatedOptions({&line.compile, &line.execute});
+  cl::SetVersionPrinter(printVersion);
+  cl::ParseCommandLineOptions(argc, argv, overview);
+
+  ToolOptions options;
+  options.compiler.target = line.target;
+  options.compiler.entry = line.entry;
+  options.compiler.from = line.from;
+  options.compiler.to = line.to;
+  options.compiler.queryTile = line.queryTile;
+  options.compiler.pairs = line.pairs;
+  options.compiler.keyTile = line.keyTile;
+  options.compiler.dumpDir = line.dumpDir;
+  options.inputFile = line.inputFile;
+  options.emit = line.emit;
+  options.manifestFile = line.manifest;
+  options.headerFile = line.header;
+  options.remarks = line.remarks;
+  options.run = line.run;
+  options.inputs = line.inputs;
+  options.shapes = line.shapes;
+  options.outputs = line.outputs;
+  options.check = line.check;
+  options.time = line.time;
+  if (line.tolerance.getNumOccurrences())
+    options.tolerance = line.tolerance;
+
+  // Without another wish, text goes to standard output.
+  if (line.outputFile.getNumOccurrences())
+    options.outputFile = line.outputFile;
+  else if (!options.run && options.compiler.dumpDir.empty() &&
+           options.manifestFile.empty() && options.headerFile.empty())
+    options.outputFile = "-";
+  if (!options.outputFile && line.emit.getNumOccurrences())
+    return makeError("option '--emit' needs an output file: -o FILE");
+  if (options.outputFile == "-" && options.emit == EmitKind::Object &&
+      llvm::outs().is_displayed())
+    return makeError("an object file is not for a terminal: -o FILE");
+  if (llvm::Error error =
+          checkCombination(options, line.tolerance.getNumOccurrences()))
+    return std::move(error);
+  return options;
+}
