@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include <cmath>
@@ -104,9 +105,13 @@ struct CPUExpandMathPass
     : diffattn::impl::CPUExpandMathPassBase<CPUExpandMathPass> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
-    getOperation().walk([&](math::Exp2Op op) { ops.push_back(op); });
+    getOperation().walk([&](Operation *op) {
+      if (isa<math::Exp2Op, math::TanhOp>(op))
+        ops.push_back(op);
+    });
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExp2>(&getContext());
+    populatePolynomialApproximateTanhPattern(patterns);
     GreedyRewriteConfig config;
     config.setStrictness(GreedyRewriteStrictness::ExistingOps);
     (void)applyOpPatternsGreedily(ops, std::move(patterns), config);

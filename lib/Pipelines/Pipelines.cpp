@@ -53,7 +53,9 @@ void mlir::diffattn::buildTileStage(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createCPULayoutPass());
   addCleanup(pm);
   pm.addNestedPass<func::FuncOp>(createTilePass());
-  addCleanup(pm);
+  // From here to bufferization no CSE: it would make one tensor of two scratch
+  // tiles of the same shape, which then have to be copied apart.
+  pm.addPass(createCanonicalizerPass());
 }
 
 void mlir::diffattn::buildCPULinalgStage(OpPassManager &pm,
@@ -61,7 +63,7 @@ void mlir::diffattn::buildCPULinalgStage(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createCPUPackPass());
   pm.addNestedPass<func::FuncOp>(createDecomposeTilesPass());
   pm.addNestedPass<func::FuncOp>(createCPUGuardMasksPass());
-  addCleanup(pm);
+  pm.addPass(createCanonicalizerPass());
 }
 
 void mlir::diffattn::buildBufferizeStage(OpPassManager &pm) {
@@ -115,6 +117,7 @@ void mlir::diffattn::buildLLVMStage(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createConvertSCFToOpenMPPass());
+  pm.addNestedPass<func::FuncOp>(createCPUBalanceLoopsPass());
   pm.addNestedPass<func::FuncOp>(createCPULowerStackScopesPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());

@@ -102,7 +102,7 @@ def CPUVectorizePass : Pass<"diffattn-cpu-vectorize", "func::FuncOp"> {
 }
 
 def CPUExpandMathPass : Pass<"diffattn-cpu-expand-math", "func::FuncOp"> {
-  let summary = "Expand f32 exp2 to a polynomial";
+  let summary = "Expand f32 exp2 and tanh to polynomials";
   let description = [{
     Requires: `math.exp2` on f32 scalars or vectors.
 
@@ -110,10 +110,23 @@ def CPUExpandMathPass : Pass<"diffattn-cpu-expand-math", "func::FuncOp"> {
     applied by adding to the float's bits, and p a polynomial of degree 6 with a
     relative error below 1 ulp of f32. Exactly 0 below -126 and exact at -inf; NaN propagates; meant
     for x <= 127 (the softmax never exceeds 0; above it saturates to +inf).
+    `math.tanh` (softcap) becomes upstream's rational approximation.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def CPUBalanceLoopsPass : Pass<"diffattn-cpu-balance-loops", "func::FuncOp"> {
+  let summary = "Hand grid points to threads one by one";
+  let description = [{
+    Requires: OpenMP worksharing loops (`convert-scf-to-openmp`).
+
+    Produces: the same loops with `schedule(dynamic)` where they had none.
+
+    Why: under a causal mask the last tile of rows has many times the work of
+    the first; equal shares of the grid would leave threads waiting.
+  }];
 }
 
 def CPULowerStackScopesPass : Pass<"diffattn-cpu-lower-stack-scopes", "func::FuncOp"> {

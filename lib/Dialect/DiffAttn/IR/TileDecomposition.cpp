@@ -286,7 +286,6 @@ struct OnlineDecomposition {
     SmallVector<Value> exponentials = g.apply(
         {newMax}, {score, g.filled(rowShape, 0.0)}, {rowMap, scoreMap, rowMap},
         [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
-          GenericBuilder in{b, loc};
           Value p = math::Exp2Op::create(
               b, loc, exponent(b, loc, args[1], args[0], factor));
           Value sum = arith::AddFOp::create(b, loc, args[2], p);
