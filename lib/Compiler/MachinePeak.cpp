@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -121,29 +122,31 @@ private:
 
 using Loop = void (*)(int64_t, float *);
 
-/// Iterations per second of `loop` on `numThreads` threads: the best of a few
-/// rounds, since other load only ever takes away.
+/// Iterations per second of `loop`, all threads together: for a tenth of a
+/// second, each repeats a stretch of about a millisecond, and its best one
+/// counts, since other load only ever takes away.
 static double measureRate(Loop loop, unsigned numThreads, unsigned lanes) {
   using Clock = std::chrono::steady_clock;
-  auto run = [&](int64_t iterations) {
-    Clock::time_point start = Clock::now();
-    std::vector<std::thread> threads;
-    for (unsigned i = 0; i < numThreads; ++i)
-      threads.emplace_back([&] {
-        std::vector<float> data((numChains + 1) * lanes, -0.25f);
-        loop(iterations, data.data());
-      });
-    for (std::thread &thread : threads)
-      thread.join();
-    return std::chrono::duration<double>(Clock::now() - start).count();
+  auto seconds = [](Clock::duration duration) {
+    return std::chrono::duration<double>(duration).count();
   };
-  int64_t iterations = 1000;
-  while (run(iterations) < 0.01)
-    iterations *= 2;
-  double best = 0;
-  for (int round = 0; round < 7; ++round)
-    best = std::max(best, iterations / run(iterations));
-  return best * numThreads;
+  constexpr int64_t iterations = 1 << 15;
+  std::vector<double> best(numThreads, 0);
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < numThreads; ++i)
+    threads.emplace_back([&, i] {
+      std::vector<float> data((numChains + 1) * lanes, -0.25f);
+      Clock::time_point begin = Clock::now(), start = begin;
+      while (seconds(start - begin) < 0.1) {
+        loop(iterations, data.data());
+        Clock::time_point end = Clock::now();
+        best[i] = std::max(best[i], iterations / seconds(end - start));
+        start = end;
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  return std::accumulate(best.begin(), best.end(), 0.0);
 }
 
 /// As many as an OpenMP program gets.

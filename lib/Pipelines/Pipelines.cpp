@@ -39,7 +39,11 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-void mlir::diffattn::buildFuseStage(OpPassManager &pm) { addCleanup(pm); }
+void mlir::diffattn::buildFuseStage(OpPassManager &pm) {
+  pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
+  addCleanup(pm);
+}
 
 void mlir::diffattn::buildTileStage(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {

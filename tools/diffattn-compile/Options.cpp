@@ -32,9 +32,9 @@ EXAMPLES
     clang -shared layer.o -o liblayer.so -lomp -lm
   Run on random inputs, compare with the float64 evaluator, and time:
     diffattn-compile layer.mlir --run --input=random:0 --check --time
-  Run with dynamic sizes given for the first and second argument:
-    diffattn-compile layer.mlir --run --input=random:0 \
-      --shape=0:1x2048x16x128 --shape=1:1x2048x4x128
+  Run with sizes for dynamic dimensions, here 512 queries and 4096 keys:
+    diffattn-compile layer.mlir --run --input=random:0 --dynamic-dim=4096 \
+      --shape=0:1x512x16x128 --shape=3:1x512x8
   Run on NumPy files, one --input per argument and one --output per result:
     diffattn-compile layer.mlir --run --input=q.npy --input=k.npy \
       --input=v.npy --input=lambda.npy --output=out.npy
@@ -124,6 +124,11 @@ struct CommandLine {
   cl::list<std::string> shapes{
       "shape", cl::desc("Shape of a random argument, such as 0:1x512x8x64"),
       cl::value_desc("ARG:SHAPE"), cl::cat(execute)};
+  cl::opt<int64_t> dynamicDim{
+      "dynamic-dim",
+      cl::desc("Size of the dynamic dimensions of random arguments that "
+               "--shape does not name"),
+      cl::value_desc("N"), cl::init(0), cl::cat(execute)};
   cl::list<std::string> outputs{
       "output",
       cl::desc("Write a result to FILE.npy, once per result in order"),
@@ -162,6 +167,7 @@ static llvm::Error checkCombination(const ToolOptions &options,
   for (auto [given, name] :
        {std::pair<bool, StringRef>(!options.inputs.empty(), "--input"),
         {!options.shapes.empty(), "--shape"},
+        {options.dynamicDim != 0, "--dynamic-dim"},
         {!options.outputs.empty(), "--output"},
         {options.check, "--check"},
         {options.time, "--time"}})
@@ -172,7 +178,8 @@ static llvm::Error checkCombination(const ToolOptions &options,
   for (auto [value, name] : {std::pair<int64_t, StringRef>(
                                  options.compiler.queryTile, "--query-tile"),
                              {options.compiler.pairs, "--pairs"},
-                             {options.compiler.keyTile, "--key-tile"}})
+                             {options.compiler.keyTile, "--key-tile"},
+                             {options.dynamicDim, "--dynamic-dim"}})
     if (value < 0)
       return makeError("option '" + name +
                        "' expects a positive number, but got " +
@@ -217,6 +224,7 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   options.run = line.run;
   options.inputs = line.inputs;
   options.shapes = line.shapes;
+  options.dynamicDim = line.dynamicDim;
   options.outputs = line.outputs;
   options.check = line.check;
   options.time = line.time;

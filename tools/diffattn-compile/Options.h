@@ -29,6 +29,7 @@ struct ToolOptions {
 
   bool run = false;
   std::vector<std::string> inputs, shapes, outputs;
+  int64_t dynamicDim = 0;
   bool check = false, time = false;
   std::optional<double> tolerance;
 };

@@ -150,6 +150,7 @@ int mlir::diffattn::runProgram(const CompilerInvocation &invocation,
   reference::InputOptions inputOptions;
   inputOptions.inputs.assign(options.inputs.begin(), options.inputs.end());
   inputOptions.shapes.assign(options.shapes.begin(), options.shapes.end());
+  inputOptions.dynamicDim = options.dynamicDim;
   auto arguments =
       reference::makeInputs(getTensorType(signature, entry), inputOptions);
   if (!arguments)
