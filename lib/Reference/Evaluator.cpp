@@ -273,9 +273,13 @@ LogicalResult Interpreter::runScalarOp(Operation *op) {
 // Running
 //===----------------------------------------------------------------------===//
 
-LogicalResult Interpreter::runOp(Operation *op) {
+LogicalResult Interpreter::countStep(Operation *op) {
   if (++steps > options.maxSteps)
     return fail(op, "is given up after " + Twine(options.maxSteps) + " steps");
+  return success();
+}
+
+LogicalResult Interpreter::runOp(Operation *op) {
   for (auto *family : {evaluateControlFlowOp, evaluateTensorOp,
                        evaluateLinalgOp, evaluateAttentionOp})
     if (MaybeResult result = family(*this, op))
@@ -284,8 +288,11 @@ LogicalResult Interpreter::runOp(Operation *op) {
 }
 
 LogicalResult Interpreter::runBlock(Block &block) {
+  // The block itself is a step, too: its loop may be endless and empty.
+  if (failed(countStep(block.getParentOp())))
+    return failure();
   for (Operation &op : block.without_terminator())
-    if (failed(runOp(&op)))
+    if (failed(countStep(&op)) || failed(runOp(&op)))
       return failure();
   return success();
 }

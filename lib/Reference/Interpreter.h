@@ -69,6 +69,7 @@ public:
   void setSampledEntry(func::FuncOp entry) { sampledEntry = entry; }
 
 private:
+  LogicalResult countStep(Operation *op);
   LogicalResult runOp(Operation *op);
   LogicalResult runScalarOp(Operation *op);
   LogicalResult runElementwise(Operation *op, const Program &program);

@@ -41,7 +41,7 @@ struct EvaluatorOptions {
   /// Tensors with more elements are an error.
   int64_t maxElements = defaultMaxElements;
   /// Ops that may run before the evaluation is given up (endless loops).
-  int64_t maxSteps = int64_t(1) << 32;
+  int64_t maxSteps = int64_t(1) << 30;
   /// Evaluate only these query rows of an attention op that canSampleRows
   /// holds for; the others get the value `getNotEvaluated`, which
   /// compareArrays skips.
