@@ -15,6 +15,50 @@ include "mlir/Pass/PassBase.td"
 // Recognising and taking apart the operator
 //===----------------------------------------------------------------------===//
 
+def FusePass : Pass<"diffattn-fuse", "func::FuncOp"> {
+  let summary = "Recognise differential attention in ordinary ops";
+  let description = [{
+    Requires: linalg on tensors, in whatever form the producer left it: named
+    ops or generics, fused or not, reshapes and transposes anywhere. Calls have
+    to be inlined (`diffattn-import-pipeline` does). Plain `diffattn.attention`
+    is input too.
+
+    Produces, in two steps:
+
+    1. scaled dot product attention spelled out (product, scale, softcap, mask,
+       stable softmax, product; grouped or repeated keys and values) becomes a
+       plain `diffattn.attention`;
+    2. `signal - sigmoid(lambda) * noise` over its heads 2j and 2j + 1 becomes
+       one `diffattn.attention` with lambda.
+
+    Transposes are inserted where an operand is not laid out as (batch, tokens,
+    heads, head dimension). Intermediate roundings of the producer go away, and
+    rows without a key give 0.
+
+    What does not match is left alone: it computes what it computed. A remark of
+    category `diffattn-fuse` names the first condition that failed and how to
+    mend it; so does a diagnostic with `explain`.
+
+    ```mlir
+    %o = diffattn.attention query(%q : tensor<1x64x8x64xf32>) ... outs(%init0 ...)
+    %even = tensor.extract_slice %o[0, 0, 0, 0] [1, 64, 4, 64] [1, 1, 2, 1] ...
+    %odd = tensor.extract_slice %o[0, 0, 1, 0] [1, 64, 4, 64] [1, 1, 2, 1] ...
+    %out = linalg.generic ... ins(%even, %odd, %lambda) { even - sigmoid(lambda) * odd }
+    // becomes
+    %out = diffattn.attention query(%q : tensor<1x64x8x64xf32>) ...
+        lambda(%lambda : tensor<1x64x4xf32>) outs(%init ...)
+    ```
+  }];
+  let options = [
+    Option<"explain", "explain", "bool", /*default=*/"false",
+           "Emit the remarks as diagnostics too">
+  ];
+  let dependentDialects = ["::mlir::diffattn::DiffAttnDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // Online form and tiling
 //===----------------------------------------------------------------------===//
