@@ -59,6 +59,36 @@ def FusePass : Pass<"diffattn-fuse", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def DecomposePass : Pass<"diffattn-decompose", "func::FuncOp"> {
+  let summary = "Rewrite attention as linalg that materialises the scores";
+  let description = [{
+    Requires: `diffattn.attention` on tensors.
+
+    Produces: linalg, arith and math on tensors that compute what the op means,
+    in f32 with one rounding at the end: products, scale and softcap, a mask
+    over positions (aligned at the bottom right, lengths static or dynamic),
+    stable softmax, product, division, gate and subtraction. Keys and values are
+    not repeated for the heads of a group. Rows without a key, known from their
+    position, give 0 and a log-sum-exp of +inf.
+
+    Why: a definition any other compiler can run. It needs memory for all scores
+    (B * H * Nq * Nk); the tiled path (`diffattn-to-online`) does not.
+    `diffattn-fuse` recognises the result again.
+
+    ```mlir
+    %out = diffattn.attention query(%q ...) key(%k ...) value(%v ...) lambda(%l ...) outs(%init ...)
+    // becomes
+    %s = linalg.generic ... ins(%qx, %k) { extf, mulf, addf }
+    ...
+    %out = linalg.generic ... ins(%even, %odd, %l) outs(%init) { even - sigmoid(l) * odd }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // Online form and tiling
 //===----------------------------------------------------------------------===//
