@@ -16,6 +16,7 @@
 
 #include "diffattn/CPU/Passes.h"
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
+#include "diffattn/Pipelines/Normalize.h"
 #include "diffattn/Pipelines/Passes.h"
 #include "diffattn/Target/TargetDescription.h"
 
@@ -40,8 +41,7 @@ static void addCleanup(OpPassManager &pm) {
 }
 
 void mlir::diffattn::buildFuseStage(OpPassManager &pm) {
-  pm.addPass(createInlinerPass());
-  pm.addPass(createSymbolDCEPass());
+  buildImportPipeline(pm);
   addCleanup(pm);
 }
 
@@ -161,6 +161,7 @@ void mlir::diffattn::buildCPUPipeline(OpPassManager &pm,
 }
 
 void mlir::diffattn::registerPipelines() {
+  registerImportPipeline();
   PassPipelineRegistration<CPUPipelineOptions>(
       "diffattn-cpu-pipeline", "Compile tensors to the LLVM dialect for a CPU",
       buildCPUPipeline);
