@@ -21,7 +21,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 
 from harness import DTYPES, Kernel, Problem, combine, random_inputs, visible_mask
 
@@ -75,7 +75,6 @@ class Case:
     """Changes the inputs: prepare(problem, inputs) -> inputs."""
     factor: float | None = None
     """Largest ratio of our error to the peer's; None: by dtype."""
-    rows: list = field(default_factory=list)
 
 
 def large_logits(problem, inputs):
@@ -197,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer dimensions and groups")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--target", default="cpu", help="target to compile for")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--json", help="write all rows to this file")
     args = parser.parse_args()
@@ -205,6 +205,7 @@ def main() -> None:
     for case in cases(args.quick):
         if args.only not in case.name:
             continue
+        case.problem = replace(case.problem, options=(f"--target={args.target}",))
         row = run(case, args.seed)
         rows.append(row)
         failed += bool(row["failures"])
