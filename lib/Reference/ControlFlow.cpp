@@ -91,7 +91,10 @@ static LogicalResult evaluateForall(Interpreter &in, scf::ForallOp op) {
   for (auto [lb, ub, step] : llvm::zip_equal(lower, upper, steps)) {
     if (step <= 0)
       return in.fail(op, "expects positive steps, but got " + Twine(step));
-    counts.push_back(lb < ub ? llvm::divideCeilSigned(ub - lb, step) : 0);
+    int64_t range = 0;
+    if (lb < ub && llvm::SubOverflow(ub, lb, range))
+      return in.fail(op, "has bounds that overflow");
+    counts.push_back(llvm::divideCeilSigned(range, step));
   }
   SmallVector<Tensor> results = in.takeAll(op.getOutputs(), op);
   if (failed(

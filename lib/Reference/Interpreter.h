@@ -17,6 +17,7 @@
 #include "Program.h"
 #include "Tensor.h"
 #include "diffattn/Reference/Evaluator.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/OpDefinition.h"
 
@@ -70,8 +71,10 @@ public:
 
 private:
   LogicalResult countStep(Operation *op);
+  LogicalResult failUnsupported(Operation *op, Type type);
   LogicalResult runOp(Operation *op);
   LogicalResult runScalarOp(Operation *op);
+  FailureOr<Tensor> makeConstant(arith::ConstantOp op);
   LogicalResult runElementwise(Operation *op, const Program &program);
 
   const EvaluatorOptions &options;

@@ -169,15 +169,16 @@ LogicalResult StructuredOp::checkBounds(const Access &access) {
   for (auto [expr, size] :
        llvm::zip_equal(access.map.getResults(), access.shape)) {
     SmallVector<int64_t> coefficients(sizes.size(), 0);
-    int64_t least = 0;
-    if (!addLinear(expr, 1, coefficients, least))
+    int64_t constant = 0;
+    if (!addLinear(expr, 1, coefficients, constant))
       continue;
-    int64_t most = least;
+    // In double: no overflow, and exact for every index that is in bounds.
+    double least = constant, most = constant;
     for (auto [coefficient, extent] : llvm::zip(coefficients, sizes))
-      (coefficient < 0 ? least : most) += coefficient * (extent - 1);
+      (coefficient < 0 ? least : most) += double(coefficient) * (extent - 1);
     if (least < 0 || most >= size)
-      return in.fail(op, "accesses indices " + Twine(least) + " to " +
-                             Twine(most) + " of a dimension of size " +
+      return in.fail(op, "accesses an operand out of bounds, a dimension of "
+                         "size " +
                              Twine(size));
   }
   return success();

@@ -31,8 +31,7 @@ std::optional<Slot> reference::getConstantSlot(Attribute attr) {
     return slot;
   }
   auto number = dyn_cast<IntegerAttr>(attr);
-  if (!number || (!number.getType().isIndex() &&
-                  number.getType().getIntOrFloatBitWidth() > 64))
+  if (!number || !isSupportedScalar(number.getType()))
     return std::nullopt;
   slot.i = IntegerKind(number.getType()).wrap(number.getValue().getSExtValue());
   return slot;
@@ -142,7 +141,8 @@ static Kernel getExtractKernel(Operation *op, Tensor tensor,
 }
 
 bool Program::addOp(Operation *op) {
-  if (op->getNumResults() != 1)
+  if (op->getNumResults() != 1 ||
+      !isSupportedScalar(op->getResult(0).getType()))
     return false;
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     std::optional<Slot> slot = getConstantSlot(constant.getValue());

@@ -193,7 +193,6 @@ static Kernel cmpf(arith::CmpFOp op, const KernelRegisters &regs) {
 static Kernel cmpi(arith::CmpIOp op, const KernelRegisters &regs) {
   using P = arith::CmpIPredicate;
   IntegerKind kind(getElementTypeOrSelf(op.getLhs().getType()));
-  IntegerKind i1(getElementTypeOrSelf(op.getType()));
   auto onSigned = [&](auto fn) {
     return binary(regs, [fn, kind](Slot &out, Slot x, Slot y) {
       out.i = fn(kind.asSigned(x.i), kind.asSigned(y.i));
@@ -307,11 +306,11 @@ static Kernel bitcastKernel(arith::BitcastOp op, const KernelRegisters &regs) {
 // Tables
 //===----------------------------------------------------------------------===//
 
-/// `FOP`: op class and function of doubles.
-static Kernel getFloatKernel(Operation *op, const KernelRegisters &regs) {
+/// arith on floats.
+static Kernel getArithFloatKernel(Operation *op, const KernelRegisters &regs) {
+  using D = double;
   auto f1 = [&](auto fn) { return floatUnary(regs, fn); };
   auto f2 = [&](auto fn) { return floatBinary(regs, fn); };
-  using D = double;
   return llvm::TypeSwitch<Operation *, Kernel>(op)
       .Case([&](arith::AddFOp) { return f2([](D x, D y) { return x + y; }); })
       .Case([&](arith::SubFOp) { return f2([](D x, D y) { return x - y; }); })
@@ -331,6 +330,15 @@ static Kernel getFloatKernel(Operation *op, const KernelRegisters &regs) {
       })
       .Case<arith::ExtFOp, arith::TruncFOp>(
           [&](auto) { return f1([](D x) { return x; }); })
+      .Default(nullptr);
+}
+
+/// Rounding, signs and roots.
+static Kernel getAlgebraicKernel(Operation *op, const KernelRegisters &regs) {
+  using D = double;
+  auto f1 = [&](auto fn) { return floatUnary(regs, fn); };
+  auto f2 = [&](auto fn) { return floatBinary(regs, fn); };
+  return llvm::TypeSwitch<Operation *, Kernel>(op)
       .Case([&](math::AbsFOp) { return f1([](D x) { return std::fabs(x); }); })
       .Case([&](math::CeilOp) { return f1([](D x) { return std::ceil(x); }); })
       .Case(
@@ -342,6 +350,29 @@ static Kernel getFloatKernel(Operation *op, const KernelRegisters &regs) {
       .Case([&](math::RoundEvenOp) {
         return f1([](D x) { return std::nearbyint(x); });
       })
+      .Case([&](math::SqrtOp) { return f1([](D x) { return std::sqrt(x); }); })
+      .Case([&](math::RsqrtOp) {
+        return f1([](D x) { return 1 / std::sqrt(x); });
+      })
+      .Case([&](math::CbrtOp) { return f1([](D x) { return std::cbrt(x); }); })
+      .Case([&](math::CopySignOp) {
+        return f2([](D x, D y) { return std::copysign(x, y); });
+      })
+      .Case([&](math::FmaOp) {
+        return ternary(regs, [](Slot &out, Slot x, Slot y, Slot z) {
+          out.f = std::fma(x.f, y.f, z.f);
+        });
+      })
+      .Default(nullptr);
+}
+
+/// Exponentials, logarithms and their like.
+static Kernel getTranscendentalKernel(Operation *op,
+                                      const KernelRegisters &regs) {
+  using D = double;
+  auto f1 = [&](auto fn) { return floatUnary(regs, fn); };
+  auto f2 = [&](auto fn) { return floatBinary(regs, fn); };
+  return llvm::TypeSwitch<Operation *, Kernel>(op)
       .Case([&](math::ExpOp) { return f1([](D x) { return std::exp(x); }); })
       .Case([&](math::Exp2Op) { return f1([](D x) { return std::exp2(x); }); })
       .Case(
@@ -352,11 +383,6 @@ static Kernel getFloatKernel(Operation *op, const KernelRegisters &regs) {
           [&](math::Log10Op) { return f1([](D x) { return std::log10(x); }); })
       .Case(
           [&](math::Log1pOp) { return f1([](D x) { return std::log1p(x); }); })
-      .Case([&](math::SqrtOp) { return f1([](D x) { return std::sqrt(x); }); })
-      .Case([&](math::RsqrtOp) {
-        return f1([](D x) { return 1 / std::sqrt(x); });
-      })
-      .Case([&](math::CbrtOp) { return f1([](D x) { return std::cbrt(x); }); })
       .Case([&](math::SinOp) { return f1([](D x) { return std::sin(x); }); })
       .Case([&](math::CosOp) { return f1([](D x) { return std::cos(x); }); })
       .Case([&](math::TanOp) { return f1([](D x) { return std::tan(x); }); })
@@ -371,14 +397,6 @@ static Kernel getFloatKernel(Operation *op, const KernelRegisters &regs) {
       .Case([&](math::ErfcOp) { return f1([](D x) { return std::erfc(x); }); })
       .Case([&](math::PowFOp) {
         return f2([](D x, D y) { return std::pow(x, y); });
-      })
-      .Case([&](math::CopySignOp) {
-        return f2([](D x, D y) { return std::copysign(x, y); });
-      })
-      .Case([&](math::FmaOp) {
-        return ternary(regs, [](Slot &out, Slot x, Slot y, Slot z) {
-          out.f = std::fma(x.f, y.f, z.f);
-        });
       })
       .Default(nullptr);
 }
@@ -510,7 +528,7 @@ Kernel reference::getScalarKernel(Operation *op, const KernelRegisters &regs) {
   if (op->getNumResults() != 1 || op->getNumOperands() == 0)
     return nullptr;
   for (Value value : llvm::concat<Value>(op->getOperands(), op->getResults()))
-    if (!getElementTypeOrSelf(value).isIntOrIndexOrFloat())
+    if (!isSupportedScalar(getElementTypeOrSelf(value.getType())))
       return nullptr;
   if (auto cmp = dyn_cast<arith::CmpFOp>(op))
     return cmpf(cmp, regs);
@@ -522,7 +540,11 @@ Kernel reference::getScalarKernel(Operation *op, const KernelRegisters &regs) {
     });
   if (Kernel kernel = getCastKernel(op, regs))
     return kernel;
-  if (isa<FloatType>(getElementTypeOrSelf(op->getResult(0))))
-    return getFloatKernel(op, regs);
-  return getIntegerKernel(op, regs);
+  if (!isa<FloatType>(getElementTypeOrSelf(op->getResult(0))))
+    return getIntegerKernel(op, regs);
+  for (auto *table :
+       {getArithFloatKernel, getAlgebraicKernel, getTranscendentalKernel})
+    if (Kernel kernel = table(op, regs))
+      return kernel;
+  return nullptr;
 }

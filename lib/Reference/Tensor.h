@@ -27,6 +27,21 @@ union Slot {
   int64_t i;
 };
 
+/// True for the scalars that fit a slot: floats, signless integers and indices
+/// of at most 64 bits.
+inline bool isSupportedScalar(Type type) {
+  return type.isIndex() ||
+         ((isa<FloatType>(type) || type.isSignlessInteger()) &&
+          type.getIntOrFloatBitWidth() <= 64);
+}
+
+/// True for those, and ranked tensors of them.
+inline bool isSupportedType(Type type) {
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    return isSupportedScalar(tensor.getElementType());
+  return isSupportedScalar(type);
+}
+
 /// How an integer of some width lies in an int64: sign-extended, except that an
 /// i1 is 0 or 1.
 struct IntegerKind {

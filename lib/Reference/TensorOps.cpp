@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::diffattn;
@@ -37,9 +38,9 @@ static LogicalResult checkSlice(Interpreter &in, Operation *op,
   for (auto [d, size] : llvm::enumerate(shape)) {
     int64_t offset = slice.offsets[d], count = slice.sizes[d];
     // Bounded before the product, so that nothing overflows.
-    bool isInside = offset >= 0 && count >= 0 && count <= size &&
-                    offset <= size &&
-                    (count <= 1 || std::abs(slice.strides[d]) <= size);
+    bool isInside =
+        offset >= 0 && count >= 0 && count <= size && offset <= size &&
+        (count <= 1 || (slice.strides[d] <= size && slice.strides[d] >= -size));
     if (isInside && count > 0) {
       int64_t last = offset + (count - 1) * slice.strides[d];
       isInside = offset < size && last >= 0 && last < size;
@@ -193,8 +194,7 @@ static SmallVector<int64_t> getShape(Interpreter &in, RankedTensorType type,
   return shape;
 }
 
-/// Runs `block`, whose arguments are the indices, for every element of `box`
-/// (offset in a tensor of `strides`).
+/// Sets every element to what `block` yields for its indices.
 static LogicalResult fillByIndex(Interpreter &in, Operation *op, Block &block,
                                  Tensor &tensor) {
   FailureOr<Program> program = in.compileBody(op, block);
@@ -232,7 +232,11 @@ static LogicalResult pad(Interpreter &in, tensor::PadOp op) {
   for (auto [d, size] : llvm::enumerate(source.getShape())) {
     if (low[d] < 0 || high[d] < 0)
       return in.fail(op, "has negative padding in dimension " + Twine(d));
-    shape.push_back(size + low[d] + high[d]);
+    int64_t padded;
+    if (llvm::AddOverflow(size, low[d], padded) ||
+        llvm::AddOverflow(padded, high[d], padded))
+      return in.fail(op, "has padding that overflows in dimension " + Twine(d));
+    shape.push_back(padded);
   }
   FailureOr<Tensor> result = in.allocate(op, shape);
   if (failed(result) ||

@@ -16,6 +16,10 @@
 // RUN: not diffattn-eval %s --entry=endless 2>&1 | FileCheck %s --check-prefix=ENDLESS
 // RUN: not diffattn-eval %s --entry=attention --input=random:1 --dynamic-dim=3 --shape=1:1x5x2x8 2>&1 | FileCheck %s --check-prefix=ATTENTION
 // RUN: not diffattn-eval %s --entry=memory 2>&1 | FileCheck %s --check-prefix=MEMORY
+// RUN: not diffattn-eval %s --entry=complex 2>&1 | FileCheck %s --check-prefix=COMPLEX
+// RUN: not diffattn-eval %s --entry=wide 2>&1 | FileCheck %s --check-prefix=WIDE
+// RUN: not diffattn-eval %s --entry=overflow 2>&1 | FileCheck %s --check-prefix=OVERFLOW
+// RUN: not diffattn-eval %s --entry=shifted --input=random:1 2>&1 | FileCheck %s --check-prefix=SHIFTED
 
 // UNKNOWN: diffattn-eval: error: {{.*}}errors.mlir:[[#@LINE+3]]:8: 'vector.broadcast' op is not supported by the reference evaluator
 func.func @unknown() -> f32 {
@@ -124,4 +128,40 @@ func.func @attention(%q: tensor<1x?x2x8xf32>, %k: tensor<1x?x2x8xf32>, %v: tenso
 func.func @memory() {
   %m = memref.alloc() : memref<4xf32>
   return
+}
+
+// COMPLEX: 'tensor.empty' op is not supported by the reference evaluator on values of type 'tensor<2xcomplex<f32>>'
+func.func @complex() {
+  %e = tensor.empty() : tensor<2xcomplex<f32>>
+  return
+}
+
+// WIDE: 'arith.constant' op is not supported by the reference evaluator on values of type 'i128'
+func.func @wide() {
+  %e = arith.constant 1 : i128
+  return
+}
+
+// OVERFLOW: 'tensor.pad' op has padding that overflows in dimension 0
+func.func @overflow() -> tensor<?xf32> {
+  %x = arith.constant 0.0 : f32
+  %low = arith.constant 9223372036854775807 : index
+  %e = tensor.empty() : tensor<4xf32>
+  %p = tensor.pad %e low[%low] high[%low] {
+  ^bb0(%i: index):
+    tensor.yield %x : f32
+  } : tensor<4xf32> to tensor<?xf32>
+  return %p : tensor<?xf32>
+}
+
+// SHIFTED: 'linalg.generic' op accesses an operand out of bounds, a dimension of size 4
+func.func @shifted(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+  %c2 = arith.constant 2 : index
+  %s = tensor.extract_slice %x[0] [%c2] [1] : tensor<4xf32> to tensor<?xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i + j)>, affine_map<(i, j) -> (j)>],
+      iterator_types = ["reduction", "parallel"]} ins(%s, %x : tensor<?xf32>, tensor<4xf32>) outs(%y : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    linalg.yield %b : f32
+  } -> tensor<4xf32>
+  return %r : tensor<4xf32>
 }
