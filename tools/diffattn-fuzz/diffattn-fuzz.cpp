@@ -36,6 +36,7 @@ static constexpr uint8_t generatedTag = 1;
 /// Each starts from what was parsed.
 static constexpr StringLiteral pipelines[] = {
     "builtin.module(canonicalize,cse)",
+    "builtin.module(func.func(diffattn-decompose),canonicalize)",
     "builtin.module(func.func(diffattn-to-online,diffattn-decompose-tiles))",
     "builtin.module(diffattn-cpu-pipeline{target=cpu-avx2})",
 };
