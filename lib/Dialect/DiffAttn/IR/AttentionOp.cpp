@@ -9,7 +9,7 @@
 // Verifier, type inference, shape reification and canonicalisation of the
 // fused operator. Each numbered check is the constraint of the same number in
 // DiffAttnOps.td, and has a case of its own in test/Dialect/DiffAttn/IR/
-// attention-invalid.mlir.
+// attention-invalid*.mlir.
 //
 //===----------------------------------------------------------------------===//
 
@@ -168,7 +168,8 @@ struct AttentionVerifier {
         return op.emitOpError()
                << "expects " << name
                << " head dimension (C7) to be a multiple of 8, but got " << dim
-               << "; the nearest legal one is " << llvm::alignTo(dim, 8);
+               << "; the nearest legal one is "
+               << std::max<int64_t>(8, llvm::alignDown(dim + 3, 8));
     return success();
   }
 
@@ -182,10 +183,7 @@ struct AttentionVerifier {
     int64_t pairs = op.getNumPairs();
     if (pairs % kvHeads == 0)
       return success();
-    // The legal key/value head count nearest below: a divisor of the pairs.
-    int64_t nearest = std::min(kvHeads, pairs);
-    while (pairs % nearest != 0)
-      --nearest;
+    int64_t nearest = getNearestDivisor(pairs, kvHeads);
     if (!op.isDifferential())
       return op.emitOpError()
              << "expects the number of query heads (C9) to be divisible by "

@@ -42,11 +42,13 @@ void DiffAttnDialect::initialize() {
 LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                std::optional<int64_t> left,
                                std::optional<int64_t> right) {
+  // Far beyond any length, and far from where sums of positions overflow.
+  constexpr int64_t maxBound = int64_t(1) << 48;
   for (auto [name, bound] : {std::pair("left", left), {"right", right}})
-    if (bound && *bound < 0)
+    if (bound && (*bound < 0 || *bound > maxBound))
       return emitError() << "expects a " << name
-                         << " window bound of at least 0, but got " << *bound
-                         << "; write * for an open bound";
+                         << " window bound between 0 and " << maxBound
+                         << ", or * for an open one, but got " << *bound;
   return success();
 }
 

@@ -98,7 +98,7 @@ LogicalResult FinalizeOp::verify() {
                            << ", but got " << element;
   }
   static constexpr StringRef dimNames[] = {"batch",  "KV head",   "pair",
-                                           "branch", "query row", "value dimension"};
+                                           "branch", "query row", "value"};
   if (failed(verifyMappedOperands(*this, getMappedOperands(*this),
                                   getIndexingMaps(), NumDims, dimNames, "C2",
                                   "C3")))
@@ -108,11 +108,13 @@ LogicalResult FinalizeOp::verify() {
       *accMap.getResultPosition(getAffineDimExpr(R, getContext())));
   int64_t expected = getLambda() ? 2 : 1;
   if (branches != expected)
-    return emitOpError() << "expects a branch dimension (C4) of " << expected
-                         << (getLambda() ? " with" : " without")
-                         << " lambda, but got " << branches;
+    return emitOpError() << "expects acc's branch dimension (C4) to be "
+                         << expected << (getLambda() ? " with" : " without")
+                         << " lambda, but got " << getAcc().getType();
   if (getNoiseInit() && !getLambda())
-    return emitOpError("expects lambda where noise is asked for (C4)");
+    return emitOpError(
+        "expects lambda where noise is asked for (C4): one branch "
+        "has no noise");
   return success();
 }
 

@@ -102,9 +102,9 @@ LogicalResult OnlineAttentionOp::verify() {
     if (!getElementTypeOrSelf(value).isF32())
       return emitOpError() << "expects " << name << " (C1) to hold f32, but got "
                            << getElementTypeOrSelf(value);
-  static constexpr StringRef dimNames[] = {"batch",     "KV head",  "pair",
-                                           "branch",    "query row", "key",
-                                           "head dimension", "value dimension"};
+  static constexpr StringRef dimNames[] = {"batch",  "KV head",   "pair",
+                                           "branch", "query row", "key",
+                                           "head",   "value"};
   if (failed(verifyMappedOperands(*this, getMappedOperands(*this),
                                   getIndexingMaps(), NumDims, dimNames, "C2",
                                   "C3")))

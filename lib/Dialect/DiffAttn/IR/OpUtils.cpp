@@ -18,6 +18,17 @@
 using namespace mlir;
 using namespace mlir::diffattn;
 
+int64_t mlir::diffattn::getNearestDivisor(int64_t n, int64_t value) {
+  // 1 and n divide n, so a divisor is met before either end is passed.
+  value = std::clamp<int64_t>(value, 1, n);
+  for (int64_t distance = 0;; ++distance) {
+    if (distance < value && n % (value - distance) == 0)
+      return value - distance;
+    if (n % (value + distance) == 0)
+      return value + distance;
+  }
+}
+
 bool mlir::diffattn::isSupportedFloat(Type type) {
   return type.isF16() || type.isBF16() || type.isF32();
 }
@@ -58,10 +69,10 @@ LogicalResult mlir::diffattn::verifyMappedOperands(
              << " dimensions, but got " << attr;
     for (unsigned dim : operand.dims)
       if (!map.isFunctionOfDim(dim))
-        return op->emitOpError() << "expects the map of " << operand.name << " ("
-                                 << mapRule << ") to use dimension "
-                                 << dimNames[dim] << " (d" << dim
-                                 << "), but got " << attr;
+        return op->emitOpError()
+               << "expects the map of " << operand.name << " (" << mapRule
+               << ") to use the " << dimNames[dim] << " dimension (d" << dim
+               << "), but got " << attr;
     if (!operand.value)
       continue;
     auto type = cast<RankedTensorType>(operand.value.getType());
@@ -78,9 +89,9 @@ LogicalResult mlir::diffattn::verifyMappedOperands(
         owner[dim] = operand.name;
       } else if (sizes[dim] != size) {
         return op->emitOpError()
-               << "expects " << operand.name << "'s dimension " << dimNames[dim]
-               << " (" << sizeRule << ") to be " << sizes[dim] << " as in "
-               << owner[dim] << ", but got " << size;
+               << "expects " << operand.name << "'s " << dimNames[dim]
+               << " dimension (" << sizeRule << ") to be " << sizes[dim]
+               << " as in " << owner[dim] << ", but got " << size;
       }
     }
   }

@@ -110,10 +110,9 @@ private:
                     op.getKey().getType().getDimSize(1)};
     if (pairs && problem.pairsPerGroup % pairs != 0) {
       op.emitOpError() << "expects the schedule's pairs to divide the "
-                       << problem.pairsPerGroup
-                       << " pairs of a group, but got " << pairs
-                       << "; the nearest legal one is "
-                       << getDivisor(problem.pairsPerGroup, pairs);
+                       << problem.pairsPerGroup << " pairs of a group, but got "
+                       << pairs << "; the nearest legal one is "
+                       << getNearestDivisor(problem.pairsPerGroup, pairs);
       return false;
     }
     auto checked = [&] { return op.emitOpError("has a schedule option that "); };

@@ -34,4 +34,12 @@
 #define GET_OP_CLASSES
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttnOps.h.inc"
 
+namespace mlir::diffattn {
+
+/// The divisor of `n` nearest to `value`, the smaller one of two at the same
+/// distance: the suggestion in messages about sizes that must divide `n`.
+int64_t getNearestDivisor(int64_t n, int64_t value);
+
+} // namespace mlir::diffattn
+
 #endif // DIFFATTN_DIALECT_DIFFATTN_IR_DIFFATTN_H
