@@ -93,7 +93,10 @@ struct CPULayoutPass : diffattn::impl::CPULayoutPassBase<CPULayoutPass> {
       auto isFill = [](Value init) {
         return static_cast<bool>(init.getDefiningOp<linalg::FillOp>());
       };
-      if (online && llvm::all_of(online->getUsers(), isOwnUser) &&
+      if (online && op.getAcc() == online.getAccResult() &&
+          op.getMax() == online.getMaxResult() &&
+          op.getSum() == online.getSumResult() &&
+          llvm::all_of(online->getUsers(), isOwnUser) &&
           llvm::all_of(online.getDpsInits(), isFill))
         changeLayout(online, op, rewriter);
     }

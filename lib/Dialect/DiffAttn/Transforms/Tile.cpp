@@ -29,6 +29,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
 #include <cmath>
 
 namespace mlir::diffattn {
@@ -283,26 +284,65 @@ private:
 };
 } // namespace
 
+/// True where `value` is a tensor filled with zeros, or with -infinity.
+static bool isFilledWith(Value value, bool negativeInfinity) {
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  APFloat scalar(0.0f);
+  if (!fill || !matchPattern(fill.getInputs()[0], m_ConstantFloat(&scalar)))
+    return false;
+  return negativeInfinity ? scalar.isInfinity() && scalar.isNegative()
+                          : scalar.isZero();
+}
+
+/// Checks that `online` and `finalize` are what `diffattn-to-online` makes of
+/// an operator: everything from row 0 and key 0, not a part of it.
+static LogicalResult verifyUntiled(FinalizeOp finalize,
+                                   OnlineAttentionOp online) {
+  using Online = OnlineAttentionOp;
+  for (Value start :
+       {online.getQueryStart(), online.getKeyStart(), finalize.getQueryStart()})
+    if (!isConstantIntValue(start, 0))
+      return finalize.emitOpError(
+          "expects rows and keys that start at 0: it has "
+          "been tiled already");
+  if (!isFilledWith(online.getAcc(), /*negativeInfinity=*/false) ||
+      !isFilledWith(online.getMax(), /*negativeInfinity=*/true) ||
+      !isFilledWith(online.getSum(), /*negativeInfinity=*/false))
+    return finalize.emitOpError(
+        "expects accumulators that start filled with 0, "
+        "-infinity and 0");
+  for (auto [dim, name] : {std::pair(Online::P, "pair"),
+                           {Online::R, "branch"},
+                           {Online::D, "head"},
+                           {Online::N, "value"}})
+    if (ShapedType::isDynamic(online.getStaticDimSize(dim)))
+      return finalize.emitOpError()
+             << "expects a static " << name << " dimension";
+  return success();
+}
+
 /// The online op that feeds `finalize` alone, or null with a diagnostic.
 static OnlineAttentionOp getProducer(FinalizeOp finalize) {
   auto online = finalize.getAcc().getDefiningOp<OnlineAttentionOp>();
-  if (!online || !llvm::all_of(online->getUsers(), [&](Operation *user) {
-        return user == finalize;
-      })) {
+  if (!online || finalize.getAcc() != online.getAccResult() ||
+      finalize.getMax() != online.getMaxResult() ||
+      finalize.getSum() != online.getSumResult() ||
+      !llvm::all_of(online->getUsers(),
+                    [&](Operation *user) { return user == finalize; })) {
     finalize.emitOpError("expects accumulators from one diffattn.online_attention "
                          "that nothing else uses; run diffattn-to-online");
     return {};
   }
+  if (failed(verifyUntiled(finalize, online)))
+    return {};
   int64_t pairs = online.getStaticDimSize(OnlineAttentionOp::P);
   int64_t scheduled = finalize.getSchedule()->getPairs();
   if (pairs % scheduled == 0)
     return online;
-  int64_t nearest = std::min(scheduled, pairs);
-  while (pairs % nearest != 0)
-    --nearest;
-  finalize.emitOpError() << "expects the schedule's pairs to divide the " << pairs
-                         << " pairs of a group, but got " << scheduled
-                         << "; the nearest legal one is " << nearest;
+  finalize.emitOpError() << "expects the schedule's pairs to divide the "
+                         << pairs << " pairs of a group, but got " << scheduled
+                         << "; the nearest legal one is "
+                         << getNearestDivisor(pairs, scheduled);
   return {};
 }
 
