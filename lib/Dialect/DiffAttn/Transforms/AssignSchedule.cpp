@@ -111,7 +111,7 @@ private:
     if (pairs && problem.pairsPerGroup % pairs != 0) {
       op.emitOpError() << "expects the schedule's pairs to divide the "
                        << problem.pairsPerGroup << " pairs of a group, but got "
-                       << pairs << "; the nearest legal one is "
+                       << int64_t(pairs) << "; the nearest legal one is "
                        << getNearestDivisor(problem.pairsPerGroup, pairs);
       return false;
     }
