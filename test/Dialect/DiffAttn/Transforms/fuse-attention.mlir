@@ -11,6 +11,8 @@
 // RUN: diffattn-eval %s --entry=causal_additive --compare=%t --input=random:1
 // RUN: diffattn-eval %s --entry=softcap --compare=%t --input=random:1
 // RUN: diffattn-eval %s --entry=torch_sdpa --compare=%t --input=random:1
+// RUN: diffattn-eval %s --entry=grouped_exp2 --compare=%t --input=random:1 --tolerance=1e-6
+// RUN: diffattn-eval %s --entry=one_head --compare=%t --input=random:1
 
 // Forms of scaled dot product attention in linalg, down to plain
 // diffattn.attention on the function's own arguments.
@@ -25,7 +27,7 @@
 #pv_v = affine_map<(b, m, h, e, n) -> (b, n, h, e)>
 #pv_o = affine_map<(b, m, h, e, n) -> (b, m, h, e)>
 #repeat = affine_map<(b, g, r, n, d) -> (b, g, n, d)>
-#id5 = affine_map<(b, g, r, n, d) -> (b, g, r, n, d)>
+#rid5 = affine_map<(b, g, r, n, d) -> (b, g, r, n, d)>
 #vec = affine_map<(m) -> (m)>
 #first = affine_map<(m, n) -> (0, n)>
 #second = affine_map<(m, n) -> (m, 0)>
@@ -531,13 +533,13 @@ func.func @torch_sdpa(%q: tensor<2x6x4x8xf32>, %k: tensor<2x6x2x8xf32>, %v: tens
     linalg.yield %y : f32
   } -> tensor<2x4x6x8xf32>
   %e5 = tensor.empty() : tensor<2x2x2x6x8xf32>
-  %k5 = linalg.generic {indexing_maps = [#repeat, #id5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+  %k5 = linalg.generic {indexing_maps = [#repeat, #rid5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
       ins(%kt : tensor<2x2x6x8xf32>) outs(%e5 : tensor<2x2x2x6x8xf32>) {
   ^bb0(%x: f32, %out: f32):
     linalg.yield %x : f32
   } -> tensor<2x2x2x6x8xf32>
   %kr = tensor.collapse_shape %k5 [[0], [1, 2], [3], [4]] : tensor<2x2x2x6x8xf32> into tensor<2x4x6x8xf32>
-  %v5 = linalg.generic {indexing_maps = [#repeat, #id5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+  %v5 = linalg.generic {indexing_maps = [#repeat, #rid5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
       ins(%vt : tensor<2x2x6x8xf32>) outs(%e5 : tensor<2x2x2x6x8xf32>) {
   ^bb0(%x: f32, %out: f32):
     linalg.yield %x : f32
@@ -608,4 +610,108 @@ func.func @torch_sdpa(%q: tensor<2x6x4x8xf32>, %k: tensor<2x6x2x8xf32>, %v: tens
   %eot = tensor.empty() : tensor<2x6x4x8xf32>
   %o = linalg.transpose ins(%o4 : tensor<2x4x6x8xf32>) outs(%eot : tensor<2x6x4x8xf32>) permutation = [0, 2, 1, 3]
   return %o : tensor<2x6x4x8xf32>
+}
+
+#id5 = affine_map<(b, g, r, m, n) -> (b, g, r, m, n)>
+#row5 = affine_map<(b, g, r, m, n) -> (b, g, r, m)>
+#g_q = affine_map<(b, g, r, m, n, d) -> (b, m, g, r, d)>
+#g_k = affine_map<(b, g, r, m, n, d) -> (b, n, g, d)>
+#g_s = affine_map<(b, g, r, m, n, d) -> (b, g, r, m, n)>
+#g_p = affine_map<(b, m, g, r, e, n) -> (b, g, r, m, n)>
+#g_v = affine_map<(b, m, g, r, e, n) -> (b, n, g, e)>
+#g_o = affine_map<(b, m, g, r, e, n) -> (b, m, g, r, e)>
+#g_sum = affine_map<(b, m, g, r, e) -> (b, g, r, m)>
+
+// A grouped contraction in base 2, divided by the row sums after the product.
+// CHECK-LABEL: @grouped_exp2
+// CHECK-SAME: (%[[Q:.*]]: tensor<2x6x4x8xf32>, %[[K:.*]]: tensor<2x6x2x8xf32>, %[[V:.*]]: tensor<2x6x2x16xf32>
+// CHECK: %[[R:.*]] = diffattn.attention query(%[[Q]] : {{.*}}) key(%[[K]] : {{.*}}) value(%[[V]] : {{.*}}) outs({{.*}}) mask<causal> scale(0.4999999
+// CHECK-NOT: linalg
+// CHECK: return %[[R]]
+func.func @grouped_exp2(%q: tensor<2x6x4x8xf32>, %k: tensor<2x6x2x8xf32>, %v: tensor<2x6x2x16xf32>) -> tensor<2x6x4x16xf32> {
+  %q5 = tensor.expand_shape %q [[0], [1], [2, 3], [4]] output_shape [2, 6, 2, 2, 8] : tensor<2x6x4x8xf32> into tensor<2x6x2x2x8xf32>
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant -2.38197633E+38 : f32
+  %es = tensor.empty() : tensor<2x2x2x6x6xf32>
+  %er = tensor.empty() : tensor<2x2x2x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%es : tensor<2x2x2x6x6xf32>) -> tensor<2x2x2x6x6xf32>
+  %s0 = linalg.generic {indexing_maps = [#g_q, #g_k, #g_s], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%q5, %k : tensor<2x6x2x2x8xf32>, tensor<2x6x2x8xf32>) outs(%z : tensor<2x2x2x6x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %m = arith.mulf %y, %x : f32
+    %a = arith.addf %acc, %m : f32
+    linalg.yield %a : f32
+  } -> tensor<2x2x2x6x6xf32>
+  %s = linalg.generic {indexing_maps = [#id5, #id5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%s0 : tensor<2x2x2x6x6xf32>) outs(%es : tensor<2x2x2x6x6xf32>) {
+  ^bb0(%x: f32, %out: f32):
+    // log2(e) / 2.
+    %c = arith.constant 0.72134752 : f32
+    %y = arith.mulf %x, %c : f32
+    %i = linalg.index 3 : index
+    %j = linalg.index 4 : index
+    %vis = arith.cmpi sge, %i, %j : index
+    %w = arith.select %vis, %y, %low : f32
+    linalg.yield %w : f32
+  } -> tensor<2x2x2x6x6xf32>
+  %max0 = linalg.fill ins(%low : f32) outs(%er : tensor<2x2x2x6xf32>) -> tensor<2x2x2x6xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%s : tensor<2x2x2x6x6xf32>) outs(%max0 : tensor<2x2x2x6xf32>) dimensions = [4]
+  %exp = linalg.generic {indexing_maps = [#id5, #row5, #id5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %max : tensor<2x2x2x6x6xf32>, tensor<2x2x2x6xf32>) outs(%es : tensor<2x2x2x6x6xf32>) {
+  ^bb0(%x: f32, %m: f32, %out: f32):
+    %c = arith.subf %x, %m : f32
+    %e = math.exp2 %c : f32
+    linalg.yield %e : f32
+  } -> tensor<2x2x2x6x6xf32>
+  %sum0 = linalg.fill ins(%zero : f32) outs(%er : tensor<2x2x2x6xf32>) -> tensor<2x2x2x6xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<2x2x2x6x6xf32>) outs(%sum0 : tensor<2x2x2x6xf32>) dimensions = [4]
+  %eo = tensor.empty() : tensor<2x6x2x2x16xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x6x2x2x16xf32>) -> tensor<2x6x2x2x16xf32>
+  %o0 = linalg.generic {indexing_maps = [#g_v, #g_p, #g_o], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%v, %exp : tensor<2x6x2x16xf32>, tensor<2x2x2x6x6xf32>) outs(%zo : tensor<2x6x2x2x16xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %m = arith.mulf %y, %x : f32
+    %a = arith.addf %acc, %m : f32
+    linalg.yield %a : f32
+  } -> tensor<2x6x2x2x16xf32>
+  %o5 = linalg.generic {indexing_maps = [#id5, #g_sum, #id5], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%o0, %sum : tensor<2x6x2x2x16xf32>, tensor<2x2x2x6xf32>) outs(%eo : tensor<2x6x2x2x16xf32>) {
+  ^bb0(%x: f32, %m: f32, %out: f32):
+    %one = arith.constant 1.0 : f32
+    %r = arith.divf %one, %m : f32
+    %y = arith.mulf %x, %r : f32
+    linalg.yield %y : f32
+  } -> tensor<2x6x2x2x16xf32>
+  %o = tensor.collapse_shape %o5 [[0], [1], [2, 3], [4]] : tensor<2x6x2x2x16xf32> into tensor<2x6x4x16xf32>
+  return %o : tensor<2x6x4x16xf32>
+}
+
+// Matrices: batch and heads are unit dimensions. Unscaled scores.
+// CHECK-LABEL: @one_head
+// CHECK-SAME: (%[[Q:[^:]*]]: tensor<6x8xf32>,
+// CHECK: %[[QX:.*]] = tensor.expand_shape %[[Q]] {{\[}}[0, 1], [2, 3]] output_shape [1, 6, 1, 8]
+// CHECK: diffattn.attention query(%[[QX]] : {{.*}} scale(1.000000e+00)
+// CHECK-NOT: linalg
+// CHECK: tensor.collapse_shape
+func.func @one_head(%q: tensor<6x8xf32>, %k: tensor<6x8xf32>, %v: tensor<6x16xf32>) -> tensor<6x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %es = tensor.empty() : tensor<6x6xf32>
+  %er = tensor.empty() : tensor<6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%es : tensor<6x6xf32>) -> tensor<6x6xf32>
+  %s = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+      ins(%q, %k : tensor<6x8xf32>, tensor<6x8xf32>) outs(%z : tensor<6x6xf32>) -> tensor<6x6xf32>
+  %max0 = linalg.fill ins(%low : f32) outs(%er : tensor<6xf32>) -> tensor<6xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%s : tensor<6x6xf32>) outs(%max0 : tensor<6xf32>) dimensions = [1]
+  %wide = linalg.broadcast ins(%max : tensor<6xf32>) outs(%es : tensor<6x6xf32>) dimensions = [1]
+  %c = linalg.sub ins(%s, %wide : tensor<6x6xf32>, tensor<6x6xf32>) outs(%es : tensor<6x6xf32>) -> tensor<6x6xf32>
+  %exp = linalg.exp ins(%c : tensor<6x6xf32>) outs(%es : tensor<6x6xf32>) -> tensor<6x6xf32>
+  %sum0 = linalg.fill ins(%zero : f32) outs(%er : tensor<6xf32>) -> tensor<6xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<6x6xf32>) outs(%sum0 : tensor<6xf32>) dimensions = [1]
+  %wides = linalg.broadcast ins(%sum : tensor<6xf32>) outs(%es : tensor<6x6xf32>) dimensions = [1]
+  %p = linalg.div ins(%exp, %wides : tensor<6x6xf32>, tensor<6x6xf32>) outs(%es : tensor<6x6xf32>) -> tensor<6x6xf32>
+  %eo = tensor.empty() : tensor<6x16xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<6x16xf32>) -> tensor<6x16xf32>
+  %o = linalg.matmul ins(%p, %v : tensor<6x6xf32>, tensor<6x16xf32>) outs(%zo : tensor<6x16xf32>) -> tensor<6x16xf32>
+  return %o : tensor<6x16xf32>
 }
