@@ -145,7 +145,7 @@ bool FusePass::fusePairs(RewriterBase &rewriter) {
     std::optional<PairMatch> match = matchPair(tracer, difference, reason);
     if (match) {
       Location loc = difference.getLoc();
-      fusePair(rewriter, tracer.vars, difference, *match);
+      fusePair(rewriter, tracer.vars, *match);
       reportPassed(loc, "PairFused",
                    "the pair is fused into one diffattn.attention");
       changed = true;

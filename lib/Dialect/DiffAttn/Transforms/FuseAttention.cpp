@@ -174,10 +174,11 @@ static void replaceInBody(RewriterBase &rewriter, Value difference,
 }
 
 AttentionOp mlir::diffattn::fusePair(RewriterBase &rewriter,
-                                     const IndexVars &vars, Value difference,
+                                     const IndexVars &vars,
                                      const PairMatch &match) {
   OpBuilder::InsertionGuard guard(rewriter);
   AttentionOp plain = match.attention;
+  Value difference = match.difference;
   Location loc = difference.getLoc();
   bool isInBody = !isa<RankedTensorType>(difference.getType());
   Operation *root = difference.getDefiningOp();

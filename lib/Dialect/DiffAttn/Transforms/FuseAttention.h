@@ -18,9 +18,9 @@ namespace mlir::diffattn {
 AttentionOp raiseAttention(RewriterBase &rewriter, const IndexVars &vars,
                            Value result, const AttentionMatch &match);
 
-/// Replaces `difference` by the output of a fused attention op as `match` says.
+/// Replaces `match.difference` by the output of a fused attention op.
 AttentionOp fusePair(RewriterBase &rewriter, const IndexVars &vars,
-                     Value difference, const PairMatch &match);
+                     const PairMatch &match);
 
 } // namespace mlir::diffattn
 

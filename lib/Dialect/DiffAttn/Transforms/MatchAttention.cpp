@@ -153,28 +153,43 @@ matchComputation(Tracer &tracer, const Expr &output, std::string &reason) {
 // Mask
 //===----------------------------------------------------------------------===//
 
+/// Where a length can be read: a dimension of a tensor.
+static std::optional<ValueBoundsConstraintSet::Variable>
+findDim(Value tensor, const Layout &layout, unsigned var) {
+  const Digits *dim = llvm::find(layout, Digits{var});
+  if (dim == layout.end())
+    return std::nullopt;
+  return ValueBoundsConstraintSet::Variable(tensor, std::distance(layout.begin(), dim));
+}
+
+/// The number of values of `var` as an expression over symbols, null if unknown.
+static AffineExpr getLength(Tracer &tracer, Value tensor, const Layout &layout,
+                            unsigned var) {
+  const Digits *dim = llvm::find(layout, Digits{var});
+  return dim == layout.end()
+             ? AffineExpr()
+             : tracer.getSizeExpr(tensor, std::distance(layout.begin(), dim));
+}
+
 /// Nk - Nq as an expression over symbols, null if unknown.
 static AffineExpr getAlignment(Tracer &tracer, const Roles &roles,
                                const AttentionMatch &match) {
   MLIRContext *context = tracer.vars.getContext();
   AffineExpr numKeys =
-      tracer.getExtentExpr(getAffineDimExpr(roles.key, context));
-  AffineExpr numRows =
-      roles.row ? tracer.getExtentExpr(getAffineDimExpr(*roles.row, context))
-                : getAffineConstantExpr(1, context);
+      getLength(tracer, match.key, match.keyLayout, roles.key);
+  AffineExpr numRows = getAffineConstantExpr(1, context);
+  if (roles.row)
+    numRows = getLength(tracer, match.query, match.queryLayout, *roles.row);
   if (numKeys && numRows)
     return numKeys - numRows;
-  auto dimOf = [&](Value tensor, const Layout &layout, const Digits &digits) {
-    int64_t dim = std::distance(layout.begin(), llvm::find(layout, digits));
-    return ValueBoundsConstraintSet::Variable(tensor, dim);
-  };
-  if (!roles.row ||
-      !llvm::is_contained(match.queryLayout, Digits{*roles.row}) ||
-      !llvm::is_contained(match.keyLayout, Digits{roles.key}))
+  if (!roles.row)
     return {};
-  FailureOr<bool> areEqual = ValueBoundsConstraintSet::areEqual(
-      dimOf(match.query, match.queryLayout, {*roles.row}),
-      dimOf(match.key, match.keyLayout, {roles.key}));
+  auto rowDim = findDim(match.query, match.queryLayout, *roles.row);
+  auto keyDim = findDim(match.key, match.keyLayout, roles.key);
+  if (!rowDim || !keyDim)
+    return {};
+  FailureOr<bool> areEqual =
+      ValueBoundsConstraintSet::areEqual(*rowDim, *keyDim);
   if (failed(areEqual) || !*areEqual)
     return {};
   return getAffineConstantExpr(0, context);
@@ -348,7 +363,8 @@ mlir::diffattn::matchAttention(Tracer &tracer, Value result,
     return std::nullopt;
   for (const Expr &guard : computation->guards)
     if (!isRowEmpty(tracer, guard, computation->exponential,
-                    computation->scores, computation->key)) {
+                    computation->scores, computation->key,
+                    getLength(tracer, match.key, match.keyLayout, roles->key))) {
       reason =
           "results are set to 0 under a condition other than a row without "
           "a key";

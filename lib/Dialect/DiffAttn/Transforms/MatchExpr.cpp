@@ -182,8 +182,6 @@ Expr Tracer::step(const Expr &e) {
     return {};
   Operation *def = e.value.getDefiningOp();
   if (e.isTensor()) {
-    if (!cast<RankedTensorType>(e.value.getType()).hasStaticShape())
-      accesses.push_back(e);
     Expr next = def ? stepTensor(e, def) : Expr();
     if (next)
       visited.insert(def);
@@ -463,20 +461,17 @@ std::optional<AffineExpr> Tracer::affineIntImpl(Expr e, unsigned depth) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
-AffineExpr Tracer::getExtentExpr(AffineExpr var) {
-  int64_t extent = vars.getExtent(cast<AffineDimExpr>(var).getPosition());
-  if (!ShapedType::isDynamic(extent))
-    return getAffineConstantExpr(extent, vars.getContext());
+AffineExpr Tracer::getSizeExpr(Value tensor, int64_t dim) {
+  int64_t size = cast<RankedTensorType>(tensor.getType()).getDimSize(dim);
+  if (!ShapedType::isDynamic(size))
+    return getAffineConstantExpr(size, vars.getContext());
   for (auto [number, symbol] : llvm::enumerate(symbols)) {
-    auto dimOp = symbol.getDefiningOp<tensor::DimOp>();
-    std::optional<int64_t> dim =
-        dimOp ? dimOp.getConstantIndex() : std::nullopt;
-    if (!dim)
+    if (!symbol.getType().isIndex())
       continue;
-    for (const Expr &access : accesses)
-      if (access.value == dimOp.getSource() &&
-          vars.areEqual(access.at[*dim], var))
-        return getAffineSymbolExpr(number, vars.getContext());
+    FailureOr<bool> isSize = ValueBoundsConstraintSet::areEqual(
+        symbol, ValueBoundsConstraintSet::Variable(tensor, dim));
+    if (succeeded(isSize) && *isSize)
+      return getAffineSymbolExpr(number, vars.getContext());
   }
   return {};
 }

@@ -85,9 +85,9 @@ public:
   /// variables; values that are unknown but the same for every element (the
   /// size of a dynamic dimension) become symbols.
   std::optional<AffineExpr> affineInt(Expr e);
-  /// The size of `var`'s range as such an expression: a constant, or a symbol
-  /// that is the tensor.dim of a dimension indexed by `var`. Null if unknown.
-  AffineExpr getExtentExpr(AffineExpr var);
+  /// The size of a dimension of `tensor` as such an expression: a constant, or
+  /// a symbol that has provably its value. Null if unknown.
+  AffineExpr getSizeExpr(Value tensor, int64_t dim);
 
 private:
   Expr stepTensor(const Expr &e, Operation *def);
@@ -97,8 +97,6 @@ private:
   bool spend();
 
   llvm::SetVector<Value> symbols;
-  /// Every tensor that was reached, with the indices it was reached at.
-  SmallVector<Expr> accesses;
   /// Bounds the work on adversarial input (expressions are trees, values DAGs).
   unsigned budget = 1 << 16;
 };

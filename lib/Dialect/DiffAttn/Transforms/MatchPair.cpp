@@ -41,6 +41,7 @@ struct PairMatcher {
   bool assignLayouts(const Difference &difference, ArrayRef<AffineExpr> loops,
                      PairMatch &match);
   bool assignLambda(const Difference &difference, PairMatch &match);
+  void absorbGuard(const Difference &parts, const Expr &root, PairMatch &match);
   bool checkUses(Operation *root, PairMatch &match);
   bool checkUsesInBody(Operation *root,
                        const llvm::SmallPtrSetImpl<Operation *> &branchOps);
@@ -285,6 +286,35 @@ bool PairMatcher::assignLambda(const Difference &difference, PairMatch &match) {
 // Uses
 //===----------------------------------------------------------------------===//
 
+/// The operator gives 0 in rows without a key itself, so a producer's own
+/// selection of 0 there is part of it.
+void PairMatcher::absorbGuard(const Difference &parts, const Expr &root,
+                              PairMatch &match) {
+  auto select = difference.hasOneUse()
+                    ? dyn_cast<arith::SelectOp>(*difference.getUsers().begin())
+                    : arith::SelectOp();
+  if (!select || select.getFalseValue() != difference ||
+      tracer.constantFloat({select.getTrueValue(), root.at}).value_or(1) != 0)
+    return;
+  Expr condition{select.getCondition(), root.at};
+  if (!isa<RankedTensorType>(condition.value.getType()) && root.isTensor())
+    condition.at.clear();
+  std::optional<Formula> formula = evaluateFormula(tracer, condition);
+  if (!formula || (formula->isAll && formula->atoms.size() != 1))
+    return;
+  AffineExpr numRows = tracer.getSizeExpr(match.attention.getQuery(), 1);
+  AffineExpr numKeys = tracer.getSizeExpr(match.attention.getKey(), 1);
+  if (!numRows || !numKeys)
+    return;
+  std::optional<int64_t> right = match.attention.getEffectiveMask().getRight();
+  AffineExpr position = parts.signal.at[1] + numKeys - numRows;
+  for (AffineExpr atom : formula->atoms)
+    if (!tracer.vars.areEqual(atom, -numKeys) &&
+        !(right && tracer.vars.areEqual(atom, -(position + *right) - 1)))
+      return;
+  match.difference = select.getResult();
+}
+
 /// Within the body of `root`, operands that `branchOps` define must serve
 /// nothing but the difference.
 bool PairMatcher::checkUsesInBody(
@@ -357,14 +387,15 @@ std::optional<PairMatch> mlir::diffattn::matchPair(Tracer &tracer,
     for (int64_t extent : op.getStaticLoopRanges())
       root.at.push_back(tracer.vars.create(extent));
   }
-  SmallVector<AffineExpr, 4> loops = root.at;
   PairMatcher matcher{tracer, difference, reason};
   Difference parts;
   PairMatch match;
   if (!matcher.matchDifference(root, parts) ||
       !matcher.checkHeads(parts, match) ||
-      !matcher.assignLayouts(parts, loops, match) ||
+      !matcher.assignLayouts(parts, root.at, match) ||
       !matcher.checkUses(rootOp, match))
     return std::nullopt;
+  match.difference = difference;
+  matcher.absorbGuard(parts, root, match);
   return match;
 }

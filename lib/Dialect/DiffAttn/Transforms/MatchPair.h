@@ -15,6 +15,8 @@ namespace mlir::diffattn {
 
 /// `signal - sigmoid(lambda) * noise`, both branches plain attention.
 struct PairMatch {
+  /// What the fused op computes: the difference, or `no key ? 0 : difference`.
+  Value difference;
   /// The op of both branches; or the signal's, with `noise` the other one's.
   AttentionOp attention, noise;
   Value lambda;

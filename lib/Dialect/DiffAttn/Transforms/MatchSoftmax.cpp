@@ -374,7 +374,8 @@ static bool isAllHidden(Tracer &tracer, Expr guard,
 
 bool mlir::diffattn::isRowEmpty(Tracer &tracer, Expr guard,
                                 const Exponential &exponential,
-                                const Scores &scores, AffineExpr key) {
+                                const Scores &scores, AffineExpr key,
+                                AffineExpr numKeys) {
   if (isAllHidden(tracer, guard, exponential, key))
     return true;
   std::optional<Formula> formula = evaluateFormula(tracer, guard);
@@ -383,7 +384,6 @@ bool mlir::diffattn::isRowEmpty(Tracer &tracer, Expr guard,
   // Each alternative has to hide key 0 by an upper bound on the key (then it
   // hides all keys), or say that there are no keys.
   AffineExpr zero = getAffineConstantExpr(0, key.getContext());
-  AffineExpr numKeys = tracer.getExtentExpr(key);
   return llvm::all_of(formula->atoms, [&](AffineExpr atom) {
     if (numKeys && tracer.vars.areEqual(atom, -numKeys))
       return true;

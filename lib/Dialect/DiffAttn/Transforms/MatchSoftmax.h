@@ -73,9 +73,9 @@ std::optional<Scores> matchScores(Tracer &tracer,
                                   std::string &reason);
 
 /// Whether `guard` holds only for rows without a key: all of the row's `scores`
-/// are -inf, or its position lies before key 0.
+/// are -inf, or its position lies before key 0. `numKeys` may be null.
 bool isRowEmpty(Tracer &tracer, Expr guard, const Exponential &exponential,
-                const Scores &scores, AffineExpr key);
+                const Scores &scores, AffineExpr key, AffineExpr numKeys);
 
 } // namespace mlir::diffattn
 
