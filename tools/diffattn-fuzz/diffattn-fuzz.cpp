@@ -41,6 +41,12 @@ static constexpr StringLiteral pipelines[] = {
     "builtin.module(diffattn-cpu-pipeline{target=cpu-avx2})",
 };
 
+/// Ops whose parser in LLVM 22 itself dereferences null where its array of
+/// dimensions is malformed. Text that has one is left out, or every run would
+/// end there.
+static constexpr StringLiteral brokenUpstream[] = {"linalg.transpose",
+                                                   "linalg.broadcast"};
+
 /// libMLIR is not instrumented: it hands out memory of allocators that our code
 /// poisons and it does not unpoison.
 extern "C" const char *__asan_default_options() {
@@ -110,6 +116,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     text = diffattn::generateIR(bytes);
   } else {
     text.assign(reinterpret_cast<const char *>(data), size);
+    if (llvm::any_of(brokenUpstream, [&](StringRef op) {
+          return StringRef(text).contains(op);
+        }))
+      return -1; // Not for the corpus.
   }
   static const bool print = std::getenv("DIFFATTN_FUZZ_PRINT") != nullptr;
   if (print)
