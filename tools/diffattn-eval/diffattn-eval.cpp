@@ -24,6 +24,7 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::diffattn::reference;
@@ -57,7 +58,8 @@ static cl::opt<std::string>
 static cl::opt<double>
     tolerance("tolerance", cl::init(1e-9), cl::cat(category),
               cl::desc("Greatest error relative to the largest value that "
-                       "--compare accepts (default 1e-9)"));
+                       "--compare accepts (default 1e-9; forms with constants "
+                       "rounded to f32 need about 1e-6)"));
 static cl::opt<int64_t>
     maxElements("max-elements", cl::init(defaultMaxElements), cl::cat(category),
                 cl::desc("Refuse tensors with more elements than this"));
