@@ -10,7 +10,7 @@
 // SAME: result 0 agrees: max error {{.*}} over 20 elements
 // WRONG: diffattn-eval: error: result 0 differs: max error {{.*}} worst at [{{[0-9]+}}]
 // TYPE: diffattn-eval: error: argument 1 expects tensor<?xf16>, but got 20xf32
-// MISSING: cannot read '{{.*}}no-such.mlir'
+// MISSING: diffattn-eval: error: cannot open input file '{{.*}}no-such.mlir': No such file or directory
 
 // A result, as f64, is an argument again; bf16 and index round-trip, too.
 // RUN: diffattn-eval %s --entry=store --input=random:7 --output=%t/a.npy --output=%t/b.npy

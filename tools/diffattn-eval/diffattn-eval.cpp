@@ -19,6 +19,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -64,10 +65,18 @@ static cl::opt<int64_t>
     maxElements("max-elements", cl::init(defaultMaxElements), cl::cat(category),
                 cl::desc("Refuse tensors with more elements than this"));
 
-/// Parses and verifies `path`; the parser has reported what is wrong.
+/// Parses and verifies `path`; the parser reports what is wrong and where.
 static llvm::Expected<OwningOpRef<ModuleOp>> parseModule(MLIRContext &context,
                                                          StringRef path) {
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, &context);
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(path, &message);
+  if (!buffer)
+    return llvm::createStringError(message);
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  SourceMgrDiagnosticHandler handler(sourceMgr, &context);
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, config);
   if (!module)
     return llvm::createStringError("cannot read '" + path + "'");
   return module;
