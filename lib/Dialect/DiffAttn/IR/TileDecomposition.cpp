@@ -321,9 +321,10 @@ struct FinalizeDecomposition {
   FinalizeDecomposition(FinalizeOp op, OpBuilder &b)
       : op(op), g{b, op.getLoc()}, maps(op.getMaps()) {}
 
-  /// The slice of `source` that belongs to `branch`, and its map without the
-  /// branch dimension.
-  std::pair<Value, AffineMap> branch(Value source, AffineMap map, int64_t branch) {
+  /// The slice of `source` that belongs to `branch`. It keeps the branch
+  /// dimension, with size 1: dropping it would be ambiguous beside other unit
+  /// dimensions.
+  Value branch(Value source, AffineMap map, int64_t branch) {
     OpBuilder &b = g.b;
     unsigned position = *map.getResultPosition(
         getAffineDimExpr(FinalizeOp::R, op.getContext()));
@@ -332,13 +333,8 @@ struct FinalizeDecomposition {
     SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
     offsets[position] = b.getIndexAttr(branch);
     sizes[position] = b.getIndexAttr(1);
-    auto type = cast<RankedTensorType>(source.getType());
-    SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
-    shape.erase(shape.begin() + position);
-    Value slice = tensor::ExtractSliceOp::create(
-        b, g.loc, RankedTensorType::get(shape, type.getElementType()), source,
-        offsets, sizes, strides);
-    return {slice, map.dropResult(position)};
+    return tensor::ExtractSliceOp::create(b, g.loc, source, offsets, sizes,
+                                          strides);
   }
 
   /// In a body: whether the row of `rowDim` sees a key, from positions alone.
@@ -408,13 +404,14 @@ struct FinalizeDecomposition {
 
   Value output() {
     using Op = FinalizeOp;
-    auto [acc0, accMap] = branch(op.getAcc(), maps[Op::Acc], 0);
-    auto [sum0, sumMap] = branch(op.getSum(), maps[Op::Sum], 0);
+    AffineMap accMap = maps[Op::Acc], sumMap = maps[Op::Sum];
+    Value acc0 = branch(op.getAcc(), accMap, 0);
+    Value sum0 = branch(op.getSum(), sumMap, 0);
     SmallVector<Value> ins = {acc0, weight(sum0, sumMap, {}, {})};
     SmallVector<AffineMap> all = {accMap, sumMap};
     if (op.getLambda()) {
-      Value acc1 = branch(op.getAcc(), maps[Op::Acc], 1).first;
-      Value sum1 = branch(op.getSum(), maps[Op::Sum], 1).first;
+      Value acc1 = branch(op.getAcc(), accMap, 1);
+      Value sum1 = branch(op.getSum(), sumMap, 1);
       ins.append({acc1, weight(sum1, sumMap, op.getLambda(), maps[Op::Lambda])});
       all.append({accMap, sumMap});
     }
@@ -435,8 +432,9 @@ struct FinalizeDecomposition {
 
   Value noise() {
     using Op = FinalizeOp;
-    auto [acc1, accMap] = branch(op.getAcc(), maps[Op::Acc], 1);
-    auto [sum1, sumMap] = branch(op.getSum(), maps[Op::Sum], 1);
+    AffineMap accMap = maps[Op::Acc], sumMap = maps[Op::Sum];
+    Value acc1 = branch(op.getAcc(), accMap, 1);
+    Value sum1 = branch(op.getSum(), sumMap, 1);
     SmallVector<AffineMap> all = {accMap, sumMap, maps[Op::Noise]};
     Type type = getElementTypeOrSelf(op.getNoiseInit());
     return g.apply({acc1, weight(sum1, sumMap, {}, {})}, op.getNoiseInit(), all,
