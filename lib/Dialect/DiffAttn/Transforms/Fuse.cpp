@@ -67,7 +67,7 @@ void FusePass::reportMissed(Location loc, StringRef name, const Twine &text) {
 
 /// The structured op that alone reads `value`, through reshapes.
 static linalg::LinalgOp getOnlyReader(Value value) {
-  while (value.hasOneUse()) {
+  for (unsigned hop = 0; hop < 16 && value.hasOneUse(); ++hop) {
     Operation *user = *value.getUsers().begin();
     if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
             user)) {

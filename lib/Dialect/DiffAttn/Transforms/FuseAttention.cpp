@@ -66,9 +66,10 @@ static Value getInterleavedSource(Value query, int64_t branch) {
     return {};
   int64_t numHeads = cast<RankedTensorType>(query.getType()).getDimSize(2);
   ArrayRef<int64_t> source = slice.getSourceType().getShape();
-  bool isHalf = slice.getStaticOffsets() == ArrayRef<int64_t>{0, 0, branch, 0} &&
-                slice.getStaticStrides() == ArrayRef<int64_t>{1, 1, 2, 1} &&
-                source[2] == 2 * numHeads;
+  bool isHalf =
+      slice.getStaticOffsets() == ArrayRef<int64_t>{0, 0, branch, 0} &&
+      slice.getStaticStrides() == ArrayRef<int64_t>{1, 1, 2, 1} &&
+      source[2] == 2 * numHeads;
   for (int64_t dim : {0, 1, 3}) {
     FailureOr<bool> isWhole = ValueBoundsConstraintSet::areEqual(
         slice.getMixedSizes()[dim],

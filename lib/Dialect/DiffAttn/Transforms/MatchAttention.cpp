@@ -29,7 +29,7 @@ SmallVector<Source> mlir::diffattn::collectSources(Tracer &tracer, Expr e) {
   // type: taking the wider tensor before the rounding would be more exact, and
   // cost twice the bytes the producer asked for.
   unsigned width = ~0u;
-  while (e) {
+  while (e && tracer.spend()) {
     if (e.isTensor()) {
       unsigned own = e.getElementType().isIntOrFloat()
                          ? e.getElementType().getIntOrFloatBitWidth()
@@ -65,11 +65,15 @@ SmallVector<Source> mlir::diffattn::collectSources(Tracer &tracer, Expr e) {
 std::optional<Layout> mlir::diffattn::getLayout(const IndexVars &vars,
                                                 const Source &source) {
   Layout layout;
+  llvm::SmallDenseSet<unsigned> seen;
   auto type = cast<RankedTensorType>(source.tensor.getType());
   for (auto [index, size] : llvm::zip_equal(source.at, type.getShape())) {
     std::optional<Digits> digits = vars.toDigits(index);
     if (!digits || vars.getExtent(*digits) != size)
       return std::nullopt;
+    for (unsigned var : *digits) // a diagonal is not all of the tensor
+      if (!seen.insert(var).second)
+        return std::nullopt;
     layout.push_back(*digits);
   }
   return layout;
@@ -159,10 +163,12 @@ findDim(Value tensor, const Layout &layout, unsigned var) {
   const Digits *dim = llvm::find(layout, Digits{var});
   if (dim == layout.end())
     return std::nullopt;
-  return ValueBoundsConstraintSet::Variable(tensor, std::distance(layout.begin(), dim));
+  return ValueBoundsConstraintSet::Variable(tensor,
+                                            std::distance(layout.begin(), dim));
 }
 
-/// The number of values of `var` as an expression over symbols, null if unknown.
+/// The number of values of `var` as an expression over symbols, null if
+/// unknown.
 static AffineExpr getLength(Tracer &tracer, Value tensor, const Layout &layout,
                             unsigned var) {
   const Digits *dim = llvm::find(layout, Digits{var});
@@ -175,8 +181,7 @@ static AffineExpr getLength(Tracer &tracer, Value tensor, const Layout &layout,
 static AffineExpr getAlignment(Tracer &tracer, const Roles &roles,
                                const AttentionMatch &match) {
   MLIRContext *context = tracer.vars.getContext();
-  AffineExpr numKeys =
-      getLength(tracer, match.key, match.keyLayout, roles.key);
+  AffineExpr numKeys = getLength(tracer, match.key, match.keyLayout, roles.key);
   AffineExpr numRows = getAffineConstantExpr(1, context);
   if (roles.row)
     numRows = getLength(tracer, match.query, match.queryLayout, *roles.row);
@@ -362,9 +367,10 @@ mlir::diffattn::matchAttention(Tracer &tracer, Value result,
       !translateMask(tracer, *band, *roles, computation->scores, match, reason))
     return std::nullopt;
   for (const Expr &guard : computation->guards)
-    if (!isRowEmpty(tracer, guard, computation->exponential,
-                    computation->scores, computation->key,
-                    getLength(tracer, match.key, match.keyLayout, roles->key))) {
+    if (!isRowEmpty(
+            tracer, guard, computation->exponential, computation->scores,
+            computation->key,
+            getLength(tracer, match.key, match.keyLayout, roles->key))) {
       reason =
           "results are set to 0 under a condition other than a row without "
           "a key";

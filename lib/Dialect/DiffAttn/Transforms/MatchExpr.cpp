@@ -215,8 +215,9 @@ Expr Tracer::resolve(Expr e) {
 
 Expr Tracer::resolveCasts(Expr e) {
   e = resolve(std::move(e));
-  while (e && isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(
-                  e.value.getDefiningOp()))
+  while (
+      e && spend() &&
+      isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(e.value.getDefiningOp()))
     e = resolve(operand(e, 0));
   return e;
 }
@@ -357,7 +358,7 @@ static Attribute getConstantElement(const Expr &e) {
 }
 
 std::optional<double> Tracer::constantFloatImpl(Expr e, unsigned depth) {
-  if (depth > maxDepth)
+  if (depth > maxDepth || !spend())
     return std::nullopt;
   e = resolve(e);
   if (!e || !isa<FloatType>(e.getElementType()))
@@ -403,7 +404,7 @@ std::optional<AffineExpr> Tracer::affineInt(Expr e) {
 
 /// Sums of products with constants: all that positions in a mask are made of.
 std::optional<AffineExpr> Tracer::affineIntImpl(Expr e, unsigned depth) {
-  if (depth > maxDepth)
+  if (depth > maxDepth || !spend())
     return std::nullopt;
   e = resolve(e);
   if (!e || !e.getElementType().isIntOrIndex())

@@ -54,6 +54,11 @@ public:
   /// Every operation that a step went through: what a match may replace.
   llvm::SetVector<Operation *> visited;
 
+  /// Takes one unit of work; false if there is none left, and the match fails.
+  /// Expressions are trees, values DAGs (or, in unreachable code, cyclic):
+  /// every loop and recursion over them pays.
+  bool spend();
+
   /// The element of `tensor` at fresh variables, one per dimension.
   Expr element(Value tensor);
 
@@ -94,10 +99,8 @@ private:
   bool areEqualImpl(Expr a, Expr b, unsigned depth);
   std::optional<double> constantFloatImpl(Expr e, unsigned depth);
   std::optional<AffineExpr> affineIntImpl(Expr e, unsigned depth);
-  bool spend();
 
   llvm::SetVector<Value> symbols;
-  /// Bounds the work on adversarial input (expressions are trees, values DAGs).
   unsigned budget = 1 << 16;
 };
 

@@ -111,7 +111,7 @@ static std::optional<Formula> evaluateSelect(Tracer &tracer, const Expr &e,
 }
 
 static std::optional<Formula> evaluate(Tracer &tracer, Expr e, unsigned depth) {
-  if (depth > 64)
+  if (depth > 64 || !tracer.spend())
     return std::nullopt;
   e = tracer.resolve(e);
   if (!e || !e.getElementType().isInteger(1))

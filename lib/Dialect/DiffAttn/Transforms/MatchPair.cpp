@@ -65,10 +65,12 @@ static Expr findAttention(Tracer &tracer, const Product &product) {
   for (const Expr &factor : product.factors) {
     if (getPlainAttention(factor))
       return factor;
-    if (auto quotient = matchBinary<arith::DivFOp>(tracer, factor))
-      if (Expr found =
-              findAttention(tracer, matchProduct(tracer, quotient->first)))
-        return found;
+    auto quotient = matchBinary<arith::DivFOp>(tracer, factor);
+    if (!quotient)
+      continue;
+    for (const Expr &numerator : matchProduct(tracer, quotient->first).factors)
+      if (getPlainAttention(numerator))
+        return numerator;
   }
   return {};
 }

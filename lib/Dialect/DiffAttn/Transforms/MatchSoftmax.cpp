@@ -44,9 +44,9 @@ Product mlir::diffattn::matchProduct(Tracer &tracer, Expr e) {
   SmallVector<Expr> worklist = {std::move(e)};
   while (!worklist.empty()) {
     Expr factor = tracer.resolveCasts(worklist.pop_back_val());
-    if (!factor)
-      continue;
-    if (std::optional<double> constant = tracer.constantFloat(factor)) {
+    if (!tracer.spend())
+      product.factors.push_back(factor);
+    else if (std::optional<double> constant = tracer.constantFloat(factor)) {
       product.constant *= *constant;
     } else if (auto operands = matchBinary<arith::MulFOp>(tracer, factor)) {
       worklist.push_back(operands->second);
@@ -87,32 +87,59 @@ mlir::diffattn::matchQuotient(Tracer &tracer, Expr e) {
 // Exponentials and their normalisation
 //===----------------------------------------------------------------------===//
 
+/// The `x` and the constant of `(x == value) ? constant : x`, where `e` is such
+/// a replacement; otherwise `e` and nothing.
+static std::pair<Expr, std::optional<double>>
+stripReplacement(Tracer &tracer, const Expr &e, double value) {
+  if (!definedBy<arith::SelectOp>(e))
+    return {e, std::nullopt};
+  Expr condition = tracer.resolve(tracer.operand(e, 0));
+  auto compare = definedBy<arith::CmpFOp>(condition);
+  if (!compare || !isConstant(tracer, tracer.operand(condition, 1), value))
+    return {e, std::nullopt};
+  Expr a = tracer.operand(e, 1), b = tracer.operand(e, 2);
+  switch (compare.getPredicate()) {
+  case arith::CmpFPredicate::OEQ:
+  case arith::CmpFPredicate::UEQ:
+    break;
+  case arith::CmpFPredicate::ONE:
+  case arith::CmpFPredicate::UNE:
+  case arith::CmpFPredicate::OGT:
+    std::swap(a, b);
+    break;
+  default:
+    return {e, std::nullopt};
+  }
+  std::optional<double> constant = tracer.constantFloat(a);
+  if (!constant || !tracer.areEqual(tracer.operand(condition, 0), b))
+    return {e, std::nullopt};
+  return {tracer.resolveCasts(b), constant};
+}
+
 /// The maximum over `key` of `scores`, perhaps with another -inf taken along,
-/// or with a guard that replaces the -inf of an empty row by a finite number
-/// (on any condition: softmax does not depend on the number subtracted).
+/// or with the -inf of an empty row replaced by a finite number: softmax does
+/// not depend on the number subtracted, as long as it is one for the row.
 static bool isRowMax(Tracer &tracer, Expr e, const Expr &scores,
                      AffineExpr key) {
-  e = tracer.resolveCasts(e);
-  if (definedBy<arith::SelectOp>(e)) { // (max == -inf) ? finite : max
-    Expr a = tracer.operand(e, 1), b = tracer.operand(e, 2);
-    std::optional<double> constant = tracer.constantFloat(a);
-    if (!constant) {
+  auto [max, constant] =
+      stripReplacement(tracer, tracer.resolveCasts(e), -INFINITY);
+  if (constant && !std::isfinite(*constant))
+    return false;
+  while (tracer.spend()) {
+    auto operands = matchBinary<arith::MaximumFOp>(tracer, max);
+    if (!operands)
+      operands = matchBinary<arith::MaxNumFOp>(tracer, max);
+    if (!operands)
+      break;
+    auto [a, b] = *operands;
+    if (!isLowest(tracer, a))
       std::swap(a, b);
-      constant = tracer.constantFloat(a);
-    }
-    return constant && std::isfinite(*constant) &&
-           isRowMax(tracer, b, scores, key);
+    if (!isLowest(tracer, a))
+      return false;
+    max = tracer.resolveCasts(b);
   }
-  for (auto operands : {matchBinary<arith::MaximumFOp>(tracer, e),
-                        matchBinary<arith::MaxNumFOp>(tracer, e)})
-    if (operands) {
-      auto [a, b] = *operands;
-      if (!isLowest(tracer, a))
-        std::swap(a, b);
-      return isLowest(tracer, a) && isRowMax(tracer, b, scores, key);
-    }
   SmallVector<AffineExpr> bound = {key};
-  std::optional<Reduction> reduction = tracer.openReduction(e, bound);
+  std::optional<Reduction> reduction = tracer.openReduction(max, bound);
   return reduction &&
          isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner) &&
          isLowest(tracer, reduction->init) &&
@@ -138,7 +165,7 @@ mlir::diffattn::matchExponential(Tracer &tracer, Expr e, AffineExpr key) {
 Expr mlir::diffattn::stripZeroGuard(Tracer &tracer, Expr e,
                                     SmallVectorImpl<Expr> &guards) {
   e = tracer.resolveCasts(e);
-  while (definedBy<arith::SelectOp>(e) &&
+  while (tracer.spend() && definedBy<arith::SelectOp>(e) &&
          isConstant(tracer, tracer.operand(e, 1), 0)) {
     guards.push_back(tracer.operand(e, 0));
     e = tracer.resolveCasts(tracer.operand(e, 2));
@@ -156,39 +183,15 @@ Expr mlir::diffattn::matchNormalised(Tracer &tracer, Expr e,
   return stripZeroGuard(tracer, quotient->first, guards);
 }
 
-/// Division by a sum of 0 is sometimes made one by another number; the row is
-/// then empty and its numerator 0.
-static bool isSafeSum(Tracer &tracer, const Expr &select,
-                      const Exponential &exponential, AffineExpr key) {
-  Expr condition = tracer.resolve(tracer.operand(select, 0));
-  auto compare = definedBy<arith::CmpFOp>(condition);
-  if (!compare || !isConstant(tracer, tracer.operand(condition, 1), 0))
-    return false;
-  Expr a = tracer.operand(select, 1), b = tracer.operand(select, 2);
-  switch (compare.getPredicate()) {
-  case arith::CmpFPredicate::OEQ:
-  case arith::CmpFPredicate::UEQ:
-    break;
-  case arith::CmpFPredicate::ONE:
-  case arith::CmpFPredicate::UNE:
-  case arith::CmpFPredicate::OGT:
-    std::swap(a, b);
-    break;
-  default:
-    return false;
-  }
-  return tracer.constantFloat(a).value_or(0) > 0 &&
-         tracer.areEqual(tracer.operand(condition, 0), b) &&
-         isRowSum(tracer, b, exponential, key);
-}
-
 bool mlir::diffattn::isRowSum(Tracer &tracer, Expr e,
                               const Exponential &exponential, AffineExpr key) {
-  e = tracer.resolveCasts(e);
-  if (definedBy<arith::SelectOp>(e)) // (sum == 0) ? positive : sum
-    return isSafeSum(tracer, e, exponential, key);
+  // A sum of 0 is sometimes replaced by a number one can divide by; the row is
+  // then empty and its numerator 0.
+  auto [sum, constant] = stripReplacement(tracer, tracer.resolveCasts(e), 0);
+  if (constant && !(*constant > 0))
+    return false;
   SmallVector<AffineExpr> bound = {key};
-  Expr summand = matchSum(tracer, e, bound);
+  Expr summand = matchSum(tracer, sum, bound);
   return summand && tracer.areEqual(summand, exponential.value);
 }
 
@@ -292,8 +295,8 @@ mlir::diffattn::matchScores(Tracer &tracer, const Exponential &exponential,
   if (exponential.isBaseTwo)
     matcher.factor = std::log(2.0);
   Expr e = tracer.resolveCasts(exponential.scores);
-  while (matcher.peelMask(e) || matcher.peelSoftcap(e) ||
-         matcher.peelScale(e)) {
+  while (tracer.spend() && (matcher.peelMask(e) || matcher.peelSoftcap(e) ||
+                            matcher.peelScale(e))) {
   }
   if (!reason.empty())
     return std::nullopt;
