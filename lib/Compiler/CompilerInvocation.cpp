@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -114,14 +115,28 @@ void CompilerInvocation::takeStock(Phase phase) {
     inputAttention = AttentionSummary::get(entry);
   if (phase == Phase::Fused)
     attention = AttentionSummary::get(entry);
-  if (phase == Phase::Tiled)
-    entry.walk([&](OnlineAttentionOp op) {
+}
+
+namespace {
+/// Notes the schedules that are chosen: tiling uses them up.
+struct ScheduleRecorder : PassInstrumentation {
+  ScheduleRecorder(std::vector<std::string> &schedules)
+      : schedules(schedules) {}
+
+  void runAfterPass(Pass *pass, Operation *root) override {
+    if (pass->getArgument() != "diffattn-assign-schedule")
+      return;
+    root->walk([&](AttentionOp op) {
       if (!op.getSchedule())
         return;
       llvm::raw_string_ostream stream(schedules.emplace_back());
       stream << op.getScheduleAttr();
     });
-}
+  }
+
+  std::vector<std::string> &schedules;
+};
+} // namespace
 
 LogicalResult CompilerInvocation::dump(Phase phase) const {
   if (options.dumpDir.empty())
@@ -171,6 +186,7 @@ LogicalResult CompilerInvocation::runPhases() {
       continue;
     PassManager pm(&context, ModuleOp::getOperationName());
     buildStageTo(info.phase, pm, pipelineOptions);
+    pm.addInstrumentation(std::make_unique<ScheduleRecorder>(schedules));
     bool reported = false;
     {
       ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
@@ -221,7 +237,6 @@ std::string CompilerInvocation::emitMLIR() const {
   std::string text;
   llvm::raw_string_ostream stream(text);
   (*module)->print(stream);
-  stream << "\n";
   return text;
 }
 

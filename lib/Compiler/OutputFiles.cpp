@@ -8,20 +8,67 @@
 
 #include "diffattn/Compiler/OutputFiles.h"
 
-llvm::Error mlir::diffattn::writeFile(
-    llvm::StringRef path,
-    const std::function<llvm::Error(llvm::raw_ostream &)> &write) {
-  llvm::Error error = llvm::writeToOutput(path, write);
-  if (!error)
-    return error;
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir::diffattn;
+namespace fs = llvm::sys::fs;
+
+static llvm::Error cannotWrite(llvm::StringRef path, llvm::Error cause) {
   return llvm::createStringError("cannot write '" + path +
-                                 "': " + llvm::toString(std::move(error)));
+                                 "': " + llvm::toString(std::move(cause)));
+}
+
+/// `contents` in a new file beside `path`.
+static llvm::Expected<fs::TempFile> writeTemporary(llvm::StringRef path,
+                                                   llvm::StringRef contents) {
+  llvm::Expected<fs::TempFile> file =
+      fs::TempFile::create(path + ".tmp-%%%%%%", fs::all_read | fs::all_write);
+  if (!file)
+    return file.takeError();
+  llvm::raw_fd_ostream stream(file->FD, /*shouldClose=*/false);
+  stream << contents;
+  stream.flush();
+  if (std::error_code error = stream.error()) {
+    stream.clear_error();
+    return llvm::joinErrors(llvm::errorCodeToError(error), file->discard());
+  }
+  return file;
+}
+
+llvm::Error OutputFiles::commit() {
+  std::vector<std::pair<llvm::StringRef, fs::TempFile>> temporaries;
+  llvm::Error failure = llvm::Error::success();
+  for (const File &file : files) {
+    if (file.path == "-")
+      continue;
+    llvm::Expected<fs::TempFile> temporary =
+        fs::is_directory(file.path) ? llvm::createStringError("is a directory")
+                                    : writeTemporary(file.path, file.contents);
+    if (!temporary) {
+      failure = cannotWrite(file.path, temporary.takeError());
+      break;
+    }
+    temporaries.emplace_back(file.path, std::move(*temporary));
+  }
+  for (auto &[path, temporary] : temporaries) {
+    if (failure)
+      llvm::consumeError(temporary.discard());
+    else if (llvm::Error error = temporary.keep(path))
+      failure = cannotWrite(path, std::move(error));
+  }
+  if (failure)
+    return failure;
+  for (const File &file : files)
+    if (file.path == "-")
+      llvm::outs() << file.contents;
+  llvm::outs().flush();
+  return llvm::Error::success();
 }
 
 llvm::Error mlir::diffattn::writeFile(llvm::StringRef path,
-                                      llvm::StringRef contents) {
-  return writeFile(path, [&](llvm::raw_ostream &stream) {
-    stream << contents;
-    return llvm::Error::success();
-  });
+                                      std::string contents) {
+  OutputFiles files;
+  files.add(path.str(), std::move(contents));
+  return files.commit();
 }

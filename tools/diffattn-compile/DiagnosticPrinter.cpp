@@ -17,6 +17,7 @@ using namespace mlir::diffattn;
 static const char toolName[] = "diffattn-compile";
 
 int mlir::diffattn::reportError(const llvm::Twine &message) {
+  llvm::outs().flush(); // the two streams may end in one place
   llvm::WithColor::error(llvm::errs(), toolName) << message << "\n";
   return 1;
 }

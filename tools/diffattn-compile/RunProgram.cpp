@@ -160,6 +160,7 @@ int mlir::diffattn::runProgram(const CompilerInvocation &invocation,
       ProgramRunner::create(object, signature);
   if (!program)
     return reportError(llvm::toString(program.takeError()));
+  llvm::outs() << invocation.describeFusion() << "\n";
   auto results = program->run(*arguments);
   if (!results)
     return reportError(llvm::toString(results.takeError()));

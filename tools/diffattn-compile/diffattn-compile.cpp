@@ -26,15 +26,6 @@
 using namespace mlir;
 using namespace mlir::diffattn;
 
-namespace {
-/// One file to write, complete in memory: nothing is written until everything
-/// has been produced.
-struct Output {
-  std::string path;
-  std::string contents;
-};
-} // namespace
-
 /// What `--emit` asks for.
 static FailureOr<std::string> getContents(const CompilerInvocation &invocation,
                                           EmitKind kind,
@@ -76,26 +67,25 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
     object = std::move(*emitted);
   }
 
-  std::vector<Output> outputs;
+  // Nothing is written until everything has been produced.
+  OutputFiles outputs;
   if (options.outputFile) {
     auto contents = getContents(invocation, options.emit, object.get());
     if (failed(contents))
       return 1;
-    outputs.push_back({*options.outputFile, std::move(*contents)});
+    outputs.add(*options.outputFile, std::move(*contents));
   }
   std::string objectFile = emitsObject ? *options.outputFile : "";
   if (!options.headerFile.empty())
-    outputs.push_back({options.headerFile, getCHeader(signature, objectFile)});
+    outputs.add(options.headerFile, getCHeader(signature, objectFile));
   if (!options.manifestFile.empty())
-    outputs.push_back(
-        {options.manifestFile, getManifest(invocation, signature, objectFile)});
-  for (const Output &output : outputs)
-    if (llvm::Error error = writeFile(output.path, output.contents))
-      return reportError(llvm::toString(std::move(error)));
+    outputs.add(options.manifestFile,
+                getManifest(invocation, signature, objectFile));
+  if (llvm::Error error = outputs.commit())
+    return reportError(llvm::toString(std::move(error)));
 
   if (!options.run)
     return 0;
-  llvm::outs() << invocation.describeFusion() << "\n";
   return runProgram(invocation, signature, *object, options);
 }
 
@@ -117,6 +107,7 @@ int main(int argc, char **argv) {
   registerAllDialects(registry);
   // One small module: a thread pool would cost more than it gives.
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
   DiagnosticPrinter printer(sources, context);
   if (options->remarks) {
     const std::string all = ".*";

@@ -72,7 +72,7 @@ public:
   func::FuncOp getInputEntry() const { return inputEntry; }
   /// The attention of the entry, where the compilation passed the fused phase.
   const AttentionSummary &getAttention() const { return attention; }
-  /// Schedules in force after tiling, as text.
+  /// The schedules of the module's attention ops, as text.
   ArrayRef<std::string> getSchedules() const { return schedules; }
 
 private:

@@ -11,17 +11,32 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/raw_ostream.h"
-#include <functional>
+#include <string>
+#include <vector>
 
 namespace mlir::diffattn {
 
-/// Writes `path` ("-" is standard output) through a temporary file beside it,
-/// so that it never holds a part of the contents. The error names the path.
-llvm::Error
-writeFile(llvm::StringRef path,
-          const std::function<llvm::Error(llvm::raw_ostream &)> &write);
-llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents);
+/// Files that appear together and whole, or not at all.
+class OutputFiles {
+public:
+  /// "-" is standard output.
+  void add(std::string path, std::string contents) {
+    files.push_back({std::move(path), std::move(contents)});
+  }
+
+  /// Writes each file beside its final place, then moves all of them there. The
+  /// error names the path that cannot be written.
+  llvm::Error commit();
+
+private:
+  struct File {
+    std::string path, contents;
+  };
+  std::vector<File> files;
+};
+
+/// One file.
+llvm::Error writeFile(llvm::StringRef path, std::string contents);
 
 } // namespace mlir::diffattn
 

@@ -13,6 +13,7 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <memory>
+#include <string>
 
 namespace llvm::orc {
 class LLJIT;
@@ -46,7 +47,10 @@ public:
 
 private:
   explicit JITProgram(std::unique_ptr<llvm::orc::LLJIT> jit);
+
   std::unique_ptr<llvm::orc::LLJIT> jit;
+  /// Why linking failed. ORC tells its session, and callers only that it did.
+  std::shared_ptr<std::string> linkError;
 };
 
 } // namespace mlir::diffattn

@@ -79,7 +79,12 @@ static llvm::Error addOpenMP(llvm::orc::LLJIT &jit,
 }
 
 JITProgram::JITProgram(std::unique_ptr<llvm::orc::LLJIT> jit)
-    : jit(std::move(jit)) {}
+    : jit(std::move(jit)), linkError(std::make_shared<std::string>()) {
+  this->jit->getExecutionSession().setErrorReporter(
+      [message = linkError](llvm::Error error) {
+        *message = llvm::toString(std::move(error));
+      });
+}
 JITProgram::JITProgram(JITProgram &&) = default;
 JITProgram::~JITProgram() = default;
 
@@ -122,9 +127,11 @@ llvm::Expected<JITProgram> JITProgram::load(llvm::MemoryBufferRef object) {
 
 llvm::Expected<void *> JITProgram::lookup(llvm::StringRef symbol) {
   auto address = jit->lookup(symbol);
-  if (!address)
-    return address.takeError();
-  return address->toPtr<void *>();
+  if (address)
+    return address->toPtr<void *>();
+  std::string returned = llvm::toString(address.takeError());
+  return llvm::createStringError("cannot link the program: " +
+                                 (linkError->empty() ? returned : *linkError));
 }
 
 llvm::Expected<JITProgram::Caller>
@@ -153,8 +160,8 @@ JITProgram::getCaller(llvm::StringRef symbol, unsigned numParameters) {
   if (llvm::Error error = jit->addIRModule(
           llvm::orc::ThreadSafeModule(std::move(module), std::move(context))))
     return std::move(error);
-  auto address = jit->lookup(name);
+  llvm::Expected<void *> address = lookup(name);
   if (!address)
     return address.takeError();
-  return address->toPtr<Caller>();
+  return reinterpret_cast<Caller>(*address);
 }
