@@ -42,7 +42,6 @@ static void addCleanup(OpPassManager &pm) {
 
 void mlir::diffattn::buildFuseStage(OpPassManager &pm) {
   buildImportPipeline(pm);
-  addCleanup(pm);
 }
 
 void mlir::diffattn::buildTileStage(OpPassManager &pm,
@@ -77,6 +76,7 @@ void mlir::diffattn::buildBufferizeStage(OpPassManager &pm) {
   pm.addPass(createCPUBufferizePass());
   addCleanup(pm);
   bufferization::buildBufferDeallocationPipeline(pm);
+  pm.addNestedPass<func::FuncOp>(createSeparateResultsPass());
   pm.addPass(createConvertBufferizationToMemRefPass());
   addCleanup(pm);
 }

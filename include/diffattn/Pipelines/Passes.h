@@ -9,6 +9,7 @@
 #ifndef DIFFATTN_PIPELINES_PASSES_H
 #define DIFFATTN_PIPELINES_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::diffattn {

@@ -23,4 +23,18 @@ def ExpandCopiesPass : Pass<"diffattn-expand-copies"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def SeparateResultsPass : Pass<"diffattn-separate-results", "::mlir::func::FuncOp"> {
+  let summary = "Return a buffer once";
+  let description = [{
+    Requires: memrefs with deallocation in place. Produces, in public functions:
+    a copy of every result that may share memory with a result before it.
+
+    Why: each result belongs to the caller, who frees it. Upstream's
+    deallocation sees to it that a function owns what it returns, but not that
+    two results are different buffers, as they are not where a program returns a
+    value twice, or a tensor and a slice of it.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 #endif // DIFFATTN_PIPELINES_PASSES_TD
