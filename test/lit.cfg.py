@@ -34,12 +34,17 @@ llvm_config.add_tool_substitutions(
         ToolSubst("diffattn-eval", unresolved="ignore"),
         "mlir-opt",
         "mlir-translate",
+        "split-file",
     ],
     [tools_dir, config.llvm_tools_dir],
 )
 config.substitutions.append(("%examples", os.path.join(config.diffattn_src_root, "examples")))
 
 # Features, for REQUIRES lines.
+clang = os.path.join(config.llvm_tools_dir, "clang")
+if os.path.exists(clang):
+    config.available_features.add("clang")
+    config.substitutions.append(("%clang", clang))
 if config.enable_assertions:
     config.available_features.add("asserts")
 if config.python_executable:
