@@ -19,7 +19,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/ShapedOpInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::diffattn {
@@ -157,7 +159,26 @@ bool FusePass::fusePairs(RewriterBase &rewriter) {
   return changed;
 }
 
+/// Whether `root` asks for the size of a dimension that does not exist. That
+/// verifies, and is undefined; upstream's value bounds analysis, which compares
+/// dynamic sizes for the matchers, crashes on it.
+static bool hasUndefinedSize(Operation *root) {
+  WalkResult result = root->walk([](ShapedDimOpInterface op) {
+    auto type = dyn_cast<ShapedType>(op.getShapedValue().getType());
+    std::optional<int64_t> dim = getConstantIntValue(op.getDimension());
+    bool isDefined = type && type.hasRank() &&
+                     (!dim || (*dim >= 0 && *dim < type.getRank()));
+    return isDefined ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return result.wasInterrupted();
+}
+
 void FusePass::runOnOperation() {
+  if (hasUndefinedSize(getOperation()))
+    return reportMissed(getOperation().getLoc(), "UndefinedSize",
+                        "nothing is fused in a function that asks for the size "
+                        "of a dimension that does not exist, or of a tensor "
+                        "without rank");
   IRRewriter rewriter(&getContext());
   auto cleanUp = [&] {
     // Folds the reshapes around a new op with those of the producer, and

@@ -708,3 +708,12 @@ func.func @negative_scale(%q: tensor<2x6x4x8xf32>, %k: tensor<2x6x4x8xf32>, %v: 
   } -> tensor<2x6x4x16xf32>
   return %o : tensor<2x6x4x16xf32>
 }
+
+// -----
+
+// expected-remark @below {{nothing is fused in a function that asks for the size of a dimension that does not exist, or of a tensor without rank}}
+func.func @undefined_size(%a: tensor<?x4xf32>) -> index {
+  %c7 = arith.constant 7 : index
+  %n = tensor.dim %a, %c7 : tensor<?x4xf32>
+  return %n : index
+}
