@@ -49,18 +49,24 @@ static void hoistScratch(scf::ForallOp forall) {
       allocs.push_back(alloc);
   });
   OpBuilder b(forall.getContext());
-  b.setInsertionPointToStart(forall.getBody());
   constexpr int64_t cacheLine = 64;
+  Operation *last = nullptr;
   for (memref::AllocOp alloc : allocs) {
     bool carried = llvm::any_of(alloc->getUsers(), [](Operation *user) {
       return isa<scf::YieldOp>(user) && isa<scf::ForOp>(user->getParentOp());
     });
     if (carried)
       continue;
-    Value scratch = memref::AllocaOp::create(b, alloc.getLoc(), alloc.getType(),
+    // Set anew each time: what follows may be the allocation erased below.
+    if (last)
+      b.setInsertionPointAfter(last);
+    else
+      b.setInsertionPointToStart(forall.getBody());
+    auto scratch = memref::AllocaOp::create(b, alloc.getLoc(), alloc.getType(),
                                              b.getI64IntegerAttr(cacheLine));
-    alloc.replaceAllUsesWith(scratch);
+    alloc.replaceAllUsesWith(scratch.getResult());
     alloc.erase();
+    last = scratch;
   }
 }
 
