@@ -240,13 +240,33 @@ static bool outputsHaveLanes(LaneLoops &loops) {
                       [&](unsigned i) { return loops.output(i).hasLanes; });
 }
 
+/// True where every output is reduced over all of the reduced dimensions or
+/// over none: what is carried through their loops has one place in memory.
+static bool reductionsAgree(LaneLoops &loops) {
+  unsigned numOutputs = loops.op.getNumDpsInits();
+  auto uses = [&](unsigned output, unsigned dim) {
+    return llvm::is_contained(loops.output(output).dims, dim);
+  };
+  SmallVector<unsigned> reduced;
+  for (unsigned dim = 0, e = loops.op.getNumLoops(); dim < e; ++dim)
+    for (unsigned i = 0; i < numOutputs && !loops.isLane(dim); ++i)
+      if (!uses(i, dim)) {
+        reduced.push_back(dim);
+        break;
+      }
+  return llvm::all_of(llvm::seq<unsigned>(0, numOutputs), [&](unsigned i) {
+    auto isUsed = [&](unsigned dim) { return uses(i, dim); };
+    return llvm::all_of(reduced, isUsed) || llvm::none_of(reduced, isUsed);
+  });
+}
+
 LogicalResult mlir::diffattn::lowerElementwise(linalg::LinalgOp op,
                                                const TargetDescription &target,
                                                RewriterBase &rewriter) {
   if (!hasVectorBody(op))
     return failure();
   FailureOr<LaneLoops> loops = analyzeLanes(op, rewriter);
-  if (failed(loops) || !outputsHaveLanes(*loops))
+  if (failed(loops) || !outputsHaveLanes(*loops) || !reductionsAgree(*loops))
     return failure();
   int64_t length =
       getVectorLength(loops->numLanes, target.getVectorLanes(/*bits=*/32));

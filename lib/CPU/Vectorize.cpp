@@ -78,6 +78,9 @@ FailureOr<LaneLoops> mlir::diffattn::analyzeLanes(linalg::LinalgOp op,
                                                   OpBuilder &b) {
   if (!op.hasPureBufferSemantics())
     return failure();
+  for (Value operand : op->getOperands())
+    if (!VectorType::isValidElementType(getElementTypeOrSelf(operand)))
+      return failure();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   for (AffineMap map : maps)
     if (!map.isProjectedPermutation())
@@ -202,6 +205,9 @@ struct CPUVectorizePass
     IRRewriter rewriter(&getContext());
     // Copies are linalg too, so that they become vector loops and not calls.
     getOperation().walk([&](memref::CopyOp copy) {
+      if (!isa<MemRefType>(copy.getSource().getType()) ||
+          !isa<MemRefType>(copy.getTarget().getType()))
+        return;
       rewriter.setInsertionPoint(copy);
       linalg::CopyOp::create(rewriter, copy.getLoc(), copy.getSource(),
                              copy.getTarget());

@@ -96,6 +96,7 @@ def CPUVectorizePass : Pass<"diffattn-cpu-vectorize", "func::FuncOp"> {
                         "Target description to take vector facts from">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::affine::AffineDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
