@@ -8,6 +8,9 @@
 
 #include "diffattn/InitAll.h"
 
+#include "mlir/Dialect/Linalg/TransformOps/DialectExtension.h"
+#include "mlir/Dialect/Transform/IR/TransformDialect.h"
+#include "mlir/Dialect/Transform/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
@@ -15,6 +18,10 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::diffattn::registerAllDialects(registry);
   mlir::diffattn::registerAllPasses();
+  // Transform scripts tile the ops through their interfaces.
+  registry.insert<mlir::transform::TransformDialect>();
+  mlir::linalg::registerTransformDialectExtension(registry);
+  mlir::transform::registerTransformPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "diffattn optimizer driver\n", registry));
 }

@@ -70,6 +70,17 @@ static FailureOr<HeadRange> getHeadRange(AttentionOp op, OpBuilder &b,
   return HeadRange{offset, *groups * *pairs};
 }
 
+/// True where `size` is all of dimension `dim` of `source`; a dynamic one shows
+/// as a tensor.dim of it, as getIterationDomain makes it.
+static bool isWholeDim(OpFoldResult size, Value source, int64_t dim) {
+  if (std::optional<int64_t> constant = getConstantIntValue(size))
+    return cast<RankedTensorType>(source.getType()).getDimSize(dim) ==
+           *constant;
+  auto dimOp = cast<Value>(size).getDefiningOp<tensor::DimOp>();
+  return dimOp && dimOp.getSource() == source &&
+         dimOp.getConstantIndex() == dim;
+}
+
 FailureOr<TilingResult>
 AttentionOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes) {
@@ -81,8 +92,8 @@ AttentionOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets
   OpFoldResult queryLength = tensor::getMixedSize(b, loc, getQuery(), 1);
   OpFoldResult keyLength = tensor::getMixedSize(b, loc, getKey(), 1);
   MaskAttr mask = getEffectiveMask();
-  bool allRows = isZeroInteger(offsets[TileM]) &&
-                 isEqualConstantIntOrValue(sizes[TileM], queryLength);
+  bool allRows =
+      isZeroInteger(offsets[TileM]) && isWholeDim(sizes[TileM], getQuery(), 1);
   if (!allRows && !mask.isNone()) {
     if (mask.getRight() != int64_t(0))
       return failure();
