@@ -78,9 +78,16 @@ FailureOr<LaneLoops> mlir::diffattn::analyzeLanes(linalg::LinalgOp op,
                                                   OpBuilder &b) {
   if (!op.hasPureBufferSemantics())
     return failure();
-  for (Value operand : op->getOperands())
-    if (!VectorType::isValidElementType(getElementTypeOrSelf(operand)))
+  for (Value operand : op->getOperands()) {
+    Type element = getElementTypeOrSelf(operand);
+    if (!VectorType::isValidElementType(element))
       return failure();
+    // A buffer holds a byte or more for every element, a vector of i1 or i4
+    // packs its bits: loading one as the other reads the wrong elements.
+    if (isa<MemRefType>(operand.getType()) && element.isIntOrFloat() &&
+        element.getIntOrFloatBitWidth() % 8 != 0)
+      return failure();
+  }
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   for (AffineMap map : maps)
     if (!map.isProjectedPermutation())
