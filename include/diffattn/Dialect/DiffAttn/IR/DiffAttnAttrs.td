@@ -23,7 +23,8 @@ def DiffAttn_MaskAttr : DiffAttn_Attr<"Mask", "mask"> {
     A band of keys around the diagonal, both bounds inclusive. Query row `i` of
     `Nq` and key `j` of `Nk` are aligned at the bottom right, as in
     FlashAttention 2.1 and later: row `i` sits at position `p = i + Nk - Nq`
-    and sees the keys `p - left <= j <= p + right`. A missing bound is open.
+    and sees the keys `p - left <= j <= p + right`. A missing bound is open; a
+    bound is at most 2^48, so that sums of positions cannot overflow.
 
     | written | left | right |
     |---|---|---|
