@@ -119,18 +119,6 @@ std::optional<std::pair<Expr, Expr>> matchBinary(Tracer &tracer,
   return std::make_pair(tracer.operand(e, 0), tracer.operand(e, 1));
 }
 
-/// Whether `e` is a reduction by OpTy over exactly the variable `bound`; on
-/// success the element that is reduced. `init` decides about the start value.
-template <typename OpTy>
-Expr matchReductionOver(Tracer &tracer, Expr e, AffineExpr bound,
-                        llvm::function_ref<bool(const Expr &)> init) {
-  SmallVector<AffineExpr> dims = {bound};
-  std::optional<Reduction> reduction = tracer.openReduction(e, dims);
-  if (!reduction || !isa<OpTy>(reduction->combiner) || !init(reduction->init))
-    return {};
-  return reduction->body;
-}
-
 } // namespace mlir::diffattn
 
 #endif // DIFFATTN_LIB_TRANSFORMS_MATCHEXPR_H

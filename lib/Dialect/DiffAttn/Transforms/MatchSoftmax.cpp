@@ -205,7 +205,8 @@ struct ScoreMatcher {
   Tracer &tracer;
   std::string &reason;
   Scores scores;
-  /// Product of the constants seen so far, of which `cap` outside of the tanh.
+  /// Product of the constants seen so far. At the tanh it is the cap; what is
+  /// multiplied inside of it makes it scale again.
   double factor = 1;
 
   /// Peels one layer off `e`; false if there is none.
@@ -221,8 +222,8 @@ bool ScoreMatcher::addMask(Expr &e, std::optional<Formula> mask, double fill,
                            const Expr &inner) {
   if (!mask)
     return false;
-  // tanh would make -1 of a hidden score: that is no mask.
-  if (scores.softcap)
+  // tanh would make -1 of a hidden score, a negative factor +inf: no masks.
+  if (scores.softcap || !(factor > 0))
     return false;
   scores.masks.push_back(*mask);
   if (std::isfinite(fill))

@@ -1,12 +1,15 @@
 // RUN: diffattn-opt %s --diffattn-import-pipeline -o %t
 // RUN: FileCheck %s < %t
 // RUN: diffattn-opt %t --diffattn-import-pipeline | diff %t -
+// RUN: diffattn-opt %s --diffattn-import-pipeline --remarks-filter=diffattn-fuse -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: diffattn-eval %s --entry=calls --compare=%t --input=random:1
 // RUN: diffattn-eval %s --entry=bystanders --compare=%t --input=random:1
 
 #id = affine_map<(b, n, h, d) -> (b, n, h, d)>
 #pair = affine_map<(b, n, h, d) -> (b, n, h)>
 #id3 = affine_map<(b, n, h) -> (b, n, h)>
+
+// REMARK: remark: [Passed] PairFused | Category:diffattn-fuse
 
 // Producers outline parts of the computation; calls are inlined first.
 // CHECK-LABEL: @calls
