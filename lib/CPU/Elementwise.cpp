@@ -173,16 +173,6 @@ private:
     SmallVector<Value> operands;
     for (Value operand : nested.getOperands())
       operands.push_back(asVector(b, operand, values));
-    // maxnum(a, b) with a NaN-free running maximum is one vmaxps when written
-    // as a comparison; a NaN score shows up in its exponential instead.
-    if (isa<arith::MaxNumFOp>(nested)) {
-      Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT,
-                                            operands[0], operands[1]);
-      values.map(nested.getResult(0),
-                 arith::SelectOp::create(b, loc, greater, operands[0], operands[1])
-                     .getResult());
-      return;
-    }
     SmallVector<Type> types;
     for (Type type : nested.getResultTypes())
       types.push_back(VectorType::get({length}, type));

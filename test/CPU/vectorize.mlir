@@ -112,7 +112,8 @@ func.func @reduction(%x: memref<6x16xf32>, %m: memref<16xf32>) {
                   iterator_types = ["reduction", "parallel"]}
       ins(%x : memref<6x16xf32>) outs(%m : memref<16xf32>) {
   ^bb0(%a: f32, %b: f32):
-    %0 = arith.maxnumf %a, %b : f32
+    %greater = arith.cmpf ogt, %a, %b : f32
+    %0 = arith.select %greater, %a, %b : f32
     linalg.yield %0 : f32
   }
   return

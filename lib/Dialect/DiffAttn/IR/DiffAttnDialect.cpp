@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -24,7 +25,18 @@ using namespace mlir::diffattn;
 #define GET_ATTRDEF_CLASSES
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttnAttrs.cpp.inc"
 
+namespace {
+/// The ops are pure functions of their operands: they inline anywhere.
+struct DiffAttnInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void DiffAttnDialect::initialize() {
+  addInterfaces<DiffAttnInlinerInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttnAttrs.cpp.inc"

@@ -37,14 +37,17 @@ LogicalResult mlir::diffattn::verifyPositive(Operation *op, StringRef rule,
                                              StringRef name, FloatAttr attr) {
   if (!attr)
     return success();
-  const APFloat &value = attr.getValue();
+  // All arithmetic is in f32, so that is where the value must make sense.
+  APFloat value = attr.getValue();
+  bool losesInfo;
+  value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
   if (value.isFinite() && !value.isNegative() && !value.isZero())
     return success();
   SmallString<16> text;
-  value.toString(text);
-  return op->emitOpError() << "expects " << name << " (" << rule
-                           << ") to be finite and greater than zero, but got "
-                           << text;
+  attr.getValue().toString(text);
+  return op->emitOpError()
+         << "expects " << name << " (" << rule
+         << ") to be finite and greater than zero in f32, but got " << text;
 }
 
 LogicalResult mlir::diffattn::verifyMappedOperands(

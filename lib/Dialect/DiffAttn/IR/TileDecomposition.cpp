@@ -116,8 +116,14 @@ Value buildMulAdd(GenericBuilder &g, OpBuilder &b, Location loc, ValueRange args
   return arith::AddFOp::create(b, loc, args[2], product);
 }
 
+/// The larger of a new value and the running maximum, which is never NaN. As a
+/// comparison it is one vmaxps or max.f32, where IEEE's maxnum takes three
+/// instructions; a NaN score is passed over here and shows up in its
+/// exponential instead.
 Value maximum(OpBuilder &b, Location loc, ValueRange args) {
-  return arith::MaxNumFOp::create(b, loc, args[0], args[1]);
+  Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT,
+                                        args[0], args[1]);
+  return arith::SelectOp::create(b, loc, greater, args[0], args[1]);
 }
 
 /// Decomposition of one online_attention.

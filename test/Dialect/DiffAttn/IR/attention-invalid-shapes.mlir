@@ -328,7 +328,7 @@ func.func @attention_c14_noise_of_plain(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c15_scale_zero(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero, but got 0}}
+  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero in f32, but got 0}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)
@@ -341,7 +341,7 @@ func.func @attention_c15_scale_zero(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c15_scale_negative(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero, but got -0.125}}
+  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero in f32, but got -0.125}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)
@@ -354,7 +354,7 @@ func.func @attention_c15_scale_negative(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c15_scale_nan(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero, but got NaN}}
+  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero in f32, but got NaN}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)
@@ -367,7 +367,7 @@ func.func @attention_c15_scale_nan(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c15_scale_infinite(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero, but got +Inf}}
+  // expected-error @below {{'diffattn.attention' op expects scale (C15) to be finite and greater than zero in f32, but got +Inf}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)
@@ -381,7 +381,7 @@ func.func @attention_c15_scale_infinite(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c16_softcap_zero(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects softcap (C16) to be finite and greater than zero, but got 0}}
+  // expected-error @below {{'diffattn.attention' op expects softcap (C16) to be finite and greater than zero in f32, but got 0}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)
@@ -394,7 +394,7 @@ func.func @attention_c16_softcap_zero(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c16_softcap_negative(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects softcap (C16) to be finite and greater than zero, but got -50}}
+  // expected-error @below {{'diffattn.attention' op expects softcap (C16) to be finite and greater than zero in f32, but got -50}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)
@@ -407,7 +407,7 @@ func.func @attention_c16_softcap_negative(%q: tensor<1x32x4x64xf32>,
 func.func @attention_c16_softcap_infinite(%q: tensor<1x32x4x64xf32>,
     %k: tensor<1x48x1x64xf32>, %v: tensor<1x48x1x64xf32>,
     %l: tensor<1x32x2xf32>, %o: tensor<1x32x2x64xf32>) {
-  // expected-error @below {{'diffattn.attention' op expects softcap (C16) to be finite and greater than zero, but got +Inf}}
+  // expected-error @below {{'diffattn.attention' op expects softcap (C16) to be finite and greater than zero in f32, but got +Inf}}
   %r = diffattn.attention query(%q : tensor<1x32x4x64xf32>)
       key(%k : tensor<1x48x1x64xf32>) value(%v : tensor<1x48x1x64xf32>)
       lambda(%l : tensor<1x32x2xf32>) outs(%o : tensor<1x32x2x64xf32>)

@@ -413,7 +413,7 @@ func.func @online_c3_permuted(%q: tensor<1x4x1x3x2x8xf32>,
 func.func @online_c4_scale(%q: tensor<1x4x1x3x2x8xf32>, %k: tensor<1x6x1x8xf32>,
     %v: tensor<1x6x1x16xf32>, %acc: tensor<1x4x1x3x2x16xf32>,
     %max: tensor<1x4x1x3x2xf32>, %sum: tensor<1x4x1x3x2xf32>, %i: index) {
-  // expected-error @below {{'diffattn.online_attention' op expects scale (C4) to be finite and greater than zero, but got 0}}
+  // expected-error @below {{'diffattn.online_attention' op expects scale (C4) to be finite and greater than zero in f32, but got 0}}
   %r:3 = diffattn.online_attention query(%q : tensor<1x4x1x3x2x8xf32>)
       key(%k : tensor<1x6x1x8xf32>) value(%v : tensor<1x6x1x16xf32>)
       outs(%acc, %max, %sum : tensor<1x4x1x3x2x16xf32>, tensor<1x4x1x3x2xf32>, tensor<1x4x1x3x2xf32>)
@@ -434,7 +434,7 @@ func.func @online_c4_softcap(%q: tensor<1x4x1x3x2x8xf32>,
     %k: tensor<1x6x1x8xf32>, %v: tensor<1x6x1x16xf32>,
     %acc: tensor<1x4x1x3x2x16xf32>, %max: tensor<1x4x1x3x2xf32>,
     %sum: tensor<1x4x1x3x2xf32>, %i: index) {
-  // expected-error @below {{'diffattn.online_attention' op expects softcap (C4) to be finite and greater than zero, but got NaN}}
+  // expected-error @below {{'diffattn.online_attention' op expects softcap (C4) to be finite and greater than zero in f32, but got NaN}}
   %r:3 = diffattn.online_attention query(%q : tensor<1x4x1x3x2x8xf32>)
       key(%k : tensor<1x6x1x8xf32>) value(%v : tensor<1x6x1x16xf32>)
       outs(%acc, %max, %sum : tensor<1x4x1x3x2x16xf32>, tensor<1x4x1x3x2xf32>, tensor<1x4x1x3x2xf32>)

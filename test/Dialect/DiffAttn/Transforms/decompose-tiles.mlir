@@ -50,10 +50,12 @@ func.func @online(%q: !q, %k: !k, %v: !v, %acc: !acc, %max: !row, %sum: !row,
   // CHECK:   arith.select %[[VISIBLE]]
   // CHECK: %[[TILE_MAX:.*]] = linalg.generic {indexing_maps = [#[[$SCORE]], #[[$SCORE_ROW]]]
   // CHECK-SAME: ins(%[[MASKED]] :
-  // CHECK:   arith.maxnumf
+  // CHECK:   arith.cmpf ogt
+  // CHECK:   arith.select
   // CHECK: %[[NEW:.*]]:2 = linalg.generic {indexing_maps = [#[[$ROW]], #[[$ROW]], #[[$ROW]]]
   // CHECK-SAME: ins(%[[TILE_MAX]] : {{.*}}) outs(%[[MAX]],
-  // CHECK:   arith.maxnumf
+  // CHECK:   arith.cmpf ogt
+  // CHECK:   arith.select
   // CHECK:   math.exp2
   // CHECK: %[[P:.*]]:2 = linalg.generic {indexing_maps = [#[[$SCORE_ROW]], #[[$SCORE]], #[[$SCORE_ROW]]]
   // CHECK-SAME: ins(%[[NEW]]#0 : {{.*}}) outs(%[[MASKED]],

@@ -75,8 +75,8 @@ def DiffAttn_AttentionOp : DiffAttn_Op<"attention", [
     - (C12) query, lambda, output, lse, noise agree on Nq; key and value on Nk;
     - (C13) output, lse and noise have the shapes of the table;
     - (C14) noise needs lambda: plain attention has no second branch;
-    - (C15) scale is finite and greater than zero;
-    - (C16) softcap is finite and greater than zero.
+    - (C15) scale is finite and greater than zero in f32;
+    - (C16) softcap is finite and greater than zero in f32.
 
     Default `scale`: 1/sqrt(d). Sources: Differential Transformer V2
     (microsoft/unilm); mask and LSE conventions of FlashAttention.
@@ -183,7 +183,7 @@ def DiffAttn_OnlineAttentionOp : DiffAttn_Op<"online_attention", [
     - (C1) query, key, value are f16, bf16 or f32 with one element type; acc, max, sum are f32;
     - (C2) there are six indexing maps of eight dimensions, each a permutation of its operand's dimensions as listed;
     - (C3) operands agree on the size of every dimension they share;
-    - (C4) scale and softcap are finite and greater than zero.
+    - (C4) scale and softcap are finite and greater than zero in f32.
 
     Example:
     ```mlir
