@@ -25,6 +25,8 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
+#include "mlir/Dialect/AMX/Transforms.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Affine/IR/ValueBoundsOpInterfaceImpl.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -121,6 +123,7 @@ static void registerTiling(DialectRegistry &registry) {
 
 /// Conversion to the LLVM dialect and from it to LLVM IR.
 static void registerLLVMConversion(DialectRegistry &registry) {
+  registerConvertAMXToLLVMInterface(registry);
   arith::registerConvertArithToLLVMInterface(registry);
   cf::registerConvertControlFlowToLLVMInterface(registry);
   index::registerConvertIndexToLLVMInterface(registry);
@@ -135,7 +138,7 @@ static void registerLLVMConversion(DialectRegistry &registry) {
 
 void mlir::diffattn::registerAllDialects(DialectRegistry &registry) {
   registry
-      .insert<diffattn::DiffAttnDialect, affine::AffineDialect,
+      .insert<diffattn::DiffAttnDialect, affine::AffineDialect, amx::AMXDialect,
               arith::ArithDialect, bufferization::BufferizationDialect,
               cf::ControlFlowDialect, func::FuncDialect, index::IndexDialect,
               linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,

@@ -52,5 +52,7 @@ if config.python_executable:
     find_torch = "import importlib.util as u; raise SystemExit(u.find_spec('torch') is None)"
     if subprocess.run([config.python_executable, "-c", find_torch]).returncode == 0:
         config.available_features.add("torch")
+if os.path.exists("/proc/cpuinfo") and " amx_bf16 " in open("/proc/cpuinfo").read():
+    config.available_features.add("amx")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")

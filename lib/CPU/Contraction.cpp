@@ -203,7 +203,7 @@ LogicalResult mlir::diffattn::lowerContraction(linalg::LinalgOp op,
   BlockShape block = chooseBlock(c.numRows, numVectors, target.numVectorRegisters);
 
   SmallVector<Value> ivs(op.getNumLoops());
-  buildLoops(rewriter, loc, c.loops, c.outerDims, ivs, [&](OpBuilder &b) {
+  buildLoops(rewriter, loc, c.loops.sizes, c.outerDims, ivs, [&](OpBuilder &b) {
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(b, loc, value);
     };

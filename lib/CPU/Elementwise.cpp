@@ -38,7 +38,7 @@ public:
     for (unsigned dim = 0, e = op.getNumLoops(); dim < e; ++dim)
       if (!loops.isLane(dim))
         (isReduced(dim) ? reductions : parallel).push_back(dim);
-    buildLoops(b, loc, loops, parallel, ivs, [&](OpBuilder &b) {
+    buildLoops(b, loc, loops.sizes, parallel, ivs, [&](OpBuilder &b) {
       Value zero = arith::ConstantIndexOp::create(b, loc, 0);
       Value upper = arith::ConstantIndexOp::create(b, loc, loops.numLanes);
       Value step = arith::ConstantIndexOp::create(b, loc, block * length);
@@ -130,11 +130,11 @@ private:
                        ? carried[(found - carriedOutputs.begin()) * block + j]
                        : loadLanes(b, loc, operand, ivs, lane, length));
       }
-      for (Operation &nested : op.getBlock()->without_terminator())
-        emitVector(b, nested, values, lane);
-      for (auto [i, yielded] :
-           llvm::enumerate(op.getBlock()->getTerminator()->getOperands())) {
-        Value result = asVector(b, yielded, values);
+      Value first = lane;
+      SmallVector<Value> results = emitVectorBody(
+          b, op, values, length,
+          [&](OpBuilder &b, unsigned dim) { return emitIndex(b, dim, first); });
+      for (auto [i, result] : llvm::enumerate(results)) {
         auto found = llvm::find(carriedOutputs, i);
         if (found != carriedOutputs.end()) {
           next[(found - carriedOutputs.begin()) * block + j] = result;
@@ -145,41 +145,6 @@ private:
       }
     }
     return next;
-  }
-
-  /// The vector that stands for `value`: mapped, or a broadcast of a value from
-  /// outside the body.
-  Value asVector(OpBuilder &b, Value value, IRMapping &values) {
-    if (Value mapped = values.lookupOrNull(value))
-      return mapped;
-    Value broadcast = vector::BroadcastOp::create(
-        b, loc, VectorType::get({length}, value.getType()), value);
-    values.map(value, broadcast);
-    return broadcast;
-  }
-
-  void emitVector(OpBuilder &b, Operation &nested, IRMapping &values, Value lane) {
-    if (auto index = dyn_cast<linalg::IndexOp>(nested)) {
-      values.map(index.getResult(), emitIndex(b, index.getDim(), lane));
-      return;
-    }
-    if (auto constant = dyn_cast<arith::ConstantOp>(nested)) {
-      auto type = VectorType::get({length}, constant.getType());
-      values.map(constant.getResult(),
-                 arith::ConstantOp::create(
-                     b, loc, DenseElementsAttr::get(type, constant.getValue())));
-      return;
-    }
-    SmallVector<Value> operands;
-    for (Value operand : nested.getOperands())
-      operands.push_back(asVector(b, operand, values));
-    SmallVector<Type> types;
-    for (Type type : nested.getResultTypes())
-      types.push_back(VectorType::get({length}, type));
-    OperationState state(loc, nested.getName(), operands, types,
-                         nested.getAttrs());
-    Operation *vectorOp = b.create(state);
-    values.map(nested.getResults(), vectorOp->getResults());
   }
 
   /// linalg.index as a vector: the loop's index, or for a lane dimension what
@@ -215,14 +180,6 @@ private:
   SmallVector<unsigned> carriedOutputs;
 };
 } // namespace
-
-/// True where every op of the body has a vector form.
-static bool hasVectorBody(linalg::LinalgOp op) {
-  return llvm::all_of(op.getBlock()->without_terminator(), [](Operation &nested) {
-    return isa<linalg::IndexOp, arith::ConstantOp>(nested) ||
-           OpTrait::hasElementwiseMappableTraits(&nested);
-  });
-}
 
 /// True where all outputs have the lanes; a reduction over lanes has not.
 static bool outputsHaveLanes(LaneLoops &loops) {

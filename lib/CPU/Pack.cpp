@@ -1,4 +1,4 @@
-//===- Pack.cpp - Tiles to contiguous f32 scratch -------------------------===//
+//===- Pack.cpp - Tiles to contiguous scratch -----------------------------===//
 //
 // Part of the diffattn project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -9,6 +9,7 @@
 #include "diffattn/CPU/Passes.h"
 
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
+#include "diffattn/Target/TargetDescription.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -23,9 +24,11 @@ namespace mlir::diffattn {
 using namespace mlir;
 using namespace mlir::diffattn;
 
-/// Copies `tile`, indexed by `from`, to f32 scratch indexed by `to`. Where the
-/// tile is padded, the valid part is copied and the rest filled with zeros.
-static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to) {
+/// Copies `tile`, indexed by `from`, to scratch of `element` indexed by `to`.
+/// Where the tile is padded, the valid part is copied and the rest filled with
+/// zeros.
+static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to,
+                      FloatType element) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointAfterValue(tile);
   Location loc = tile.getLoc();
@@ -47,7 +50,7 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to)
   unsigned rank = shape.size();
   SmallVector<OpFoldResult> zeros(rank, b.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
-  Value scratch = tensor::EmptyOp::create(b, loc, shape, b.getF32Type());
+  Value scratch = tensor::EmptyOp::create(b, loc, shape, element);
 
   Value part = tensor::ExtractSliceOp::create(b, loc, scratch, zeros, packedValid,
                                               strides);
@@ -56,16 +59,15 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to)
       AffineMap::get(rank, 0, exprs, b.getContext())};
   SmallVector<utils::IteratorType> iterators(rank,
                                              utils::IteratorType::parallel);
-  Value copied =
-      linalg::GenericOp::create(
-          b, loc, part.getType(), source, part, maps, iterators,
-          [](OpBuilder &b, Location loc, ValueRange args) {
-            Value element = args[0];
-            if (!element.getType().isF32())
-              element = arith::ExtFOp::create(b, loc, b.getF32Type(), element);
-            linalg::YieldOp::create(b, loc, element);
-          })
-          .getResult(0);
+  Value copied = linalg::GenericOp::create(
+                     b, loc, part.getType(), source, part, maps, iterators,
+                     [&](OpBuilder &b, Location loc, ValueRange args) {
+                       Value copy = args[0];
+                       if (copy.getType() != element)
+                         copy = arith::ExtFOp::create(b, loc, element, copy);
+                       linalg::YieldOp::create(b, loc, copy);
+                     })
+                     .getResult(0);
   scratch = tensor::InsertSliceOp::create(b, loc, copied, scratch, zeros,
                                           packedValid, strides);
   // A tile is ragged in one dimension at most (rows or keys).
@@ -80,7 +82,7 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to)
         b, loc, shape[i] - getAffineDimExpr(0, b.getContext()), {packedValid[i]});
     Value tail = tensor::ExtractSliceOp::create(b, loc, scratch, offsets, sizes,
                                                 strides);
-    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0.0f));
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
     Value filled = linalg::FillOp::create(b, loc, zero, tail).getResult(0);
     scratch = tensor::InsertSliceOp::create(b, loc, filled, scratch, offsets,
                                             sizes, strides);
@@ -88,16 +90,42 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to)
   return scratch;
 }
 
-static void packOperands(OnlineAttentionOp op, RewriterBase &b) {
+/// Whether both products of `op` fit the target's bf16 matrix tiles: 16 rows by
+/// 16 lanes, and a reduction in steps of 32.
+static bool fitsMatrixTiles(OnlineAttentionOp op,
+                            const TargetDescription &target) {
+  using Op = OnlineAttentionOp;
+  constexpr int64_t side = 16, depth = 32;
+  auto isBF16 = [](Value v) { return getElementTypeOrSelf(v).isBF16(); };
+  if (!target.hasAMXBF16 || !isBF16(op.getQuery()) || !isBF16(op.getKey()) ||
+      !isBF16(op.getValue()))
+    return false;
+  int64_t rows = op.getStaticDimSize(Op::P) * op.getStaticDimSize(Op::R) *
+                 op.getStaticDimSize(Op::M);
+  return rows % side == 0 && op.getStaticDimSize(Op::N) % side == 0 &&
+         op.getStaticDimSize(Op::K) % depth == 0 &&
+         op.getStaticDimSize(Op::D) % depth == 0;
+}
+
+static void packOperands(OnlineAttentionOp op, const TargetDescription &target,
+                         RewriterBase &b) {
   using Op = OnlineAttentionOp;
   SmallVector<AffineMap> maps = op.getMaps();
-  SmallVector<AffineExpr> rowsLast;
-  for (unsigned dim : {Op::B, Op::H, Op::D, Op::P, Op::R, Op::M})
-    rowsLast.push_back(getAffineDimExpr(dim, b.getContext()));
-  AffineMap queryMap = AffineMap::get(Op::NumDims, 0, rowsLast, b.getContext());
-  Value query = packTile(b, op.getQuery(), maps[Op::Query], queryMap);
-  Value key = packTile(b, op.getKey(), maps[Op::Key], maps[Op::Key]);
-  Value value = packTile(b, op.getValue(), maps[Op::Value_], maps[Op::Value_]);
+  bool tiles = fitsMatrixTiles(op, target);
+  auto getMap = [&](ArrayRef<unsigned> dims) {
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : dims)
+      exprs.push_back(getAffineDimExpr(dim, b.getContext()));
+    return AffineMap::get(Op::NumDims, 0, exprs, b.getContext());
+  };
+  AffineMap queryMap = tiles
+                           ? getMap({Op::B, Op::H, Op::P, Op::R, Op::M, Op::D})
+                           : getMap({Op::B, Op::H, Op::D, Op::P, Op::R, Op::M});
+  FloatType element = tiles ? FloatType(b.getBF16Type()) : b.getF32Type();
+  Value query = packTile(b, op.getQuery(), maps[Op::Query], queryMap, element);
+  Value key = packTile(b, op.getKey(), maps[Op::Key], maps[Op::Key], element);
+  Value value =
+      packTile(b, op.getValue(), maps[Op::Value_], maps[Op::Value_], element);
   maps[Op::Query] = queryMap;
   b.modifyOpInPlace(op, [&] {
     op.getQueryMutable().assign(query);
@@ -109,13 +137,21 @@ static void packOperands(OnlineAttentionOp op, RewriterBase &b) {
 
 namespace {
 struct CPUPackPass : diffattn::impl::CPUPackPassBase<CPUPackPass> {
+  using CPUPackPassBase::CPUPackPassBase;
+
   void runOnOperation() override {
+    llvm::Expected<const TargetDescription *> description =
+        lookupTarget(target);
+    if (!description) {
+      getOperation().emitError() << llvm::toString(description.takeError());
+      return signalPassFailure();
+    }
     IRRewriter rewriter(&getContext());
     getOperation().walk([&](OnlineAttentionOp op) {
       if (op.getQuery().getType().hasStaticShape() &&
           op.getKey().getType().hasStaticShape() &&
           op.getValue().getType().hasStaticShape())
-        packOperands(op, rewriter);
+        packOperands(op, **description, rewriter);
     });
   }
 };

@@ -22,8 +22,10 @@
 #define DIFFATTN_LIB_CPU_VECTORLOOPS_H
 
 #include "diffattn/Target/TargetDescription.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace mlir::diffattn {
 
@@ -60,9 +62,9 @@ FailureOr<LaneLoops> analyzeLanes(linalg::LinalgOp op, OpBuilder &b);
 /// The largest power of two up to `maxLanes` that divides `numLanes`.
 int64_t getVectorLength(int64_t numLanes, int64_t maxLanes);
 
-/// Runs `body` in loops over `dims` (those of size 1 need none); `ivs` holds an
-/// index for every loop dimension seen so far.
-void buildLoops(OpBuilder &b, Location loc, const LaneLoops &loops,
+/// Runs `body` in loops over `dims` of the given sizes (those of size 1 need
+/// none); `ivs` holds an index for every loop dimension seen so far.
+void buildLoops(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes,
                 ArrayRef<unsigned> dims, SmallVectorImpl<Value> &ivs,
                 function_ref<void(OpBuilder &)> body);
 
@@ -75,11 +77,39 @@ Value loadLanes(OpBuilder &b, Location loc, const LaneOperand &operand,
                 ArrayRef<Value> ivs, Value lane, int64_t length);
 
 /// Lowers an f32 product-and-sum with one operand along lanes and one without.
-LogicalResult lowerContraction(linalg::LinalgOp op, const TargetDescription &target,
+LogicalResult lowerContraction(linalg::LinalgOp op,
+                               const TargetDescription &target,
                                RewriterBase &rewriter);
 
+/// Lowers a product-and-sum of bf16 pairs to matrix tiles, where the target has
+/// them.
+LogicalResult lowerPairContraction(linalg::LinalgOp op,
+                                   const TargetDescription &target,
+                                   RewriterBase &rewriter);
+
+/// Makes a function that uses matrix tiles ask the system for them.
+void requestTilePermission(func::FuncOp func);
+
+/// Lowers an elementwise op whose output is contiguous along another dimension
+/// than an input.
+LogicalResult lowerTransposing(linalg::LinalgOp op,
+                               const TargetDescription &target,
+                               RewriterBase &rewriter);
+
+/// True where every op of the body has a vector form.
+bool hasVectorBody(linalg::LinalgOp op);
+
+/// Emits the body of `op` on vectors of `length`. `values` maps block
+/// arguments; `emitIndex` gives the vector for linalg.index of a dimension.
+/// Returns what is yielded.
+SmallVector<Value>
+emitVectorBody(OpBuilder &b, linalg::LinalgOp op, IRMapping &values,
+               int64_t length,
+               function_ref<Value(OpBuilder &, unsigned)> emitIndex);
+
 /// Lowers any other linalg op that has lanes.
-LogicalResult lowerElementwise(linalg::LinalgOp op, const TargetDescription &target,
+LogicalResult lowerElementwise(linalg::LinalgOp op,
+                               const TargetDescription &target,
                                RewriterBase &rewriter);
 
 } // namespace mlir::diffattn

@@ -147,7 +147,8 @@ int64_t mlir::diffattn::getVectorLength(int64_t numLanes, int64_t maxLanes) {
 // Loops and accesses
 //===----------------------------------------------------------------------===//
 
-void mlir::diffattn::buildLoops(OpBuilder &b, Location loc, const LaneLoops &loops,
+void mlir::diffattn::buildLoops(OpBuilder &b, Location loc,
+                                ArrayRef<OpFoldResult> sizes,
                                 ArrayRef<unsigned> dims,
                                 SmallVectorImpl<Value> &ivs,
                                 function_ref<void(OpBuilder &)> body) {
@@ -155,17 +156,17 @@ void mlir::diffattn::buildLoops(OpBuilder &b, Location loc, const LaneLoops &loo
     return body(b);
   unsigned dim = dims.front();
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-  if (isConstantIntValue(loops.sizes[dim], 1)) {
+  if (isConstantIntValue(sizes[dim], 1)) {
     ivs[dim] = zero;
-    return buildLoops(b, loc, loops, dims.drop_front(), ivs, body);
+    return buildLoops(b, loc, sizes, dims.drop_front(), ivs, body);
   }
-  Value upper = getValueOrCreateConstantIndexOp(b, loc, loops.sizes[dim]);
+  Value upper = getValueOrCreateConstantIndexOp(b, loc, sizes[dim]);
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   auto loop = scf::ForOp::create(b, loc, zero, upper, one);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   ivs[dim] = loop.getInductionVar();
-  buildLoops(b, loc, loops, dims.drop_front(), ivs, body);
+  buildLoops(b, loc, sizes, dims.drop_front(), ivs, body);
 }
 
 SmallVector<Value> mlir::diffattn::getIndices(const LaneOperand &operand,
@@ -220,14 +221,24 @@ struct CPUVectorizePass
                              copy.getTarget());
       rewriter.eraseOp(copy);
     });
-    SmallVector<linalg::LinalgOp> ops;
-    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
-    for (linalg::LinalgOp op : ops) {
-      rewriter.setInsertionPoint(op);
-      if (succeeded(lowerContraction(op, **description, rewriter)))
-        continue;
-      (void)lowerElementwise(op, **description, rewriter);
-    }
+    auto lowerAll = [&](function_ref<bool(linalg::LinalgOp)> lower) {
+      SmallVector<linalg::LinalgOp> ops;
+      getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+      for (linalg::LinalgOp op : ops) {
+        rewriter.setInsertionPoint(op);
+        (void)lower(op);
+      }
+    };
+    // Products first: one may do away with the fill before it.
+    lowerAll([&](linalg::LinalgOp op) {
+      return succeeded(lowerPairContraction(op, **description, rewriter));
+    });
+    lowerAll([&](linalg::LinalgOp op) {
+      return succeeded(lowerContraction(op, **description, rewriter)) ||
+             succeeded(lowerTransposing(op, **description, rewriter)) ||
+             succeeded(lowerElementwise(op, **description, rewriter));
+    });
+    requestTilePermission(getOperation());
   }
 };
 } // namespace

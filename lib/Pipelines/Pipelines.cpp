@@ -63,9 +63,14 @@ void mlir::diffattn::buildTileStage(OpPassManager &pm,
 
 void mlir::diffattn::buildCPULinalgStage(OpPassManager &pm,
                                          const CPUPipelineOptions &options) {
-  pm.addNestedPass<func::FuncOp>(createCPUPackPass());
+  CPUPackPassOptions pack;
+  pack.target = options.target;
+  pm.addNestedPass<func::FuncOp>(createCPUPackPass(pack));
   pm.addNestedPass<func::FuncOp>(createDecomposeTilesPass());
   pm.addNestedPass<func::FuncOp>(createCPUGuardMasksPass());
+  CPUPackPairsPassOptions packPairs;
+  packPairs.target = options.target;
+  pm.addNestedPass<func::FuncOp>(createCPUPackPairsPass(packPairs));
   pm.addPass(createCanonicalizerPass());
 }
 

@@ -34,7 +34,7 @@ def CPULayoutPass : Pass<"diffattn-cpu-layout", "func::FuncOp"> {
 }
 
 def CPUPackPass : Pass<"diffattn-cpu-pack", "func::FuncOp"> {
-  let summary = "Copy query, key and value tiles to contiguous f32 scratch";
+  let summary = "Copy query, key and value tiles to contiguous scratch";
   let description = [{
     Requires: tiles of `diffattn.online_attention` with static shapes.
 
@@ -42,10 +42,50 @@ def CPUPackPass : Pass<"diffattn-cpu-pack", "func::FuncOp"> {
     rows, and key and value tiles in their own order; all converted to f32. The
     zero padding of a ragged tile becomes a fill of the tail of the scratch.
 
+    Where the target multiplies bf16 in matrix tiles (AMX), query, key and value
+    are bf16, and the tile's sizes fit (rows, branches included, and dv multiples
+    of 16; keys and d of 32), all stay bf16 and in their own order, the query as
+    (b, h, p, r, m, d): `diffattn-cpu-pack-pairs` takes it from there.
+
     Why: the copy is one load and store per vector against at least four fused
     multiply-adds per element, and it takes conversions, ragged edges and
     power-of-two strides out of the products.
   }];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"",
+                        "Target description that says which products there are">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def CPUPackPairsPass : Pass<"diffattn-cpu-pack-pairs", "func::FuncOp"> {
+  let summary = "Pack operands of bf16 products in pairs along the reduction";
+  let description = [{
+    Requires: `linalg.generic` contractions `out + a * b` on tensors, summed in
+    f32, with one reduction dimension of static even size and a bf16 operand.
+
+    Produces, on targets with bf16 matrix tiles: the same contraction over two
+    reduction dimensions, the inner one of size 2 and innermost in both operands,
+    as matrix instructions read them: a as (row, pair, 2), b as (pair, lane, 2),
+    lanes being the innermost dimensions of the output that only b has. An
+    operand already in that order is a view; another is packed by a
+    `linalg.generic` right after its definition, which for a loop-invariant one
+    is outside the loop. On other targets nothing changes.
+
+    An f32 operand b (the probabilities) is split as hi + lo, two bf16 numbers
+    with a relative error of 2^-17, and the body becomes `out + a * (hi + lo)`.
+
+    ```mlir
+    linalg.generic ins(%p, %v : tensor<64x256xf32>, tensor<64x128xbf16>)
+                   outs(%acc : tensor<128x256xf32>)
+    // becomes
+    %hi, %lo = linalg.generic ... -> tensor<32x256x2xbf16>, tensor<32x256x2xbf16>
+    %t = linalg.generic ...       -> tensor<128x32x2xbf16>
+    linalg.generic ins(%t, %hi, %lo) outs(%acc) { acc + t * (hi + lo) }
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"",
+                        "Target description that says which products there are">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
@@ -86,17 +126,21 @@ def CPUVectorizePass : Pass<"diffattn-cpu-vectorize", "func::FuncOp"> {
 
     Produces: for contractions with f32 operands, loops over register blocks
     whose accumulators stay in vector registers for the whole reduction, one
-    operand loaded as vectors and the other broadcast; for other ops, loops that
-    vectorise the trailing dimensions that all operands share contiguously, with
-    reductions carried in registers. Vector width, register count and fused
+    operand loaded as vectors and the other broadcast; for contractions of bf16
+    pairs (`diffattn-cpu-pack-pairs`), the same with matrix tiles; for copies and
+    other elementwise ops that transpose, square blocks turned in registers; for
+    other ops, loops that vectorise the trailing dimensions that all operands
+    share contiguously, with reductions carried in registers. Vector width, register count and fused
     multiply-add come from the target description. Ops without such dimensions
     are left for `convert-linalg-to-loops`.
   }];
   let options = [Option<"target", "target", "std::string", "\"cpu\"",
                         "Target description to take vector facts from">];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
+  let dependentDialects = ["::mlir::amx::AMXDialect",
+                           "::mlir::arith::ArithDialect",
                            "::mlir::affine::AffineDialect",
                            "::mlir::linalg::LinalgDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];

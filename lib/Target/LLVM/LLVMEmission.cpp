@@ -36,6 +36,8 @@ createTargetMachine(const TargetDescription &target) {
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    // For inline assembly, as in functions that use AMX.
+    llvm::InitializeNativeTargetAsmParser();
     return true;
   }();
   (void)initialized;
