@@ -30,6 +30,9 @@ namespace {
 /// What a schedule is chosen for. Lengths may be dynamic.
 struct Problem {
   int64_t branches, pairsPerGroup, queryLength, keyLength;
+  bool masked;
+  /// Whether the products can be those of bf16 matrix tiles.
+  bool matrixTiles;
 };
 } // namespace
 
@@ -41,13 +44,32 @@ static int64_t getDivisor(int64_t n, int64_t limit) {
   return divisor;
 }
 
-/// Chooses what `fixed` leaves open (0).
+/// Rows and lanes of a matrix tile, and twice as many steps of a reduction.
+static constexpr int64_t matrixSide = 16;
+
+/// Whether operands and head dimensions of `op` suit the matrix tiles of
+/// `target`. Fewer query rows than a tile has are not worth its padding.
+static bool suitsMatrixTiles(AttentionOp op, const TargetDescription &target) {
+  auto isBF16 = [](Value v) { return getElementTypeOrSelf(v).isBF16(); };
+  int64_t queryLength = op.getQuery().getType().getDimSize(1);
+  return target.hasAMXBF16 && isBF16(op.getQuery()) && isBF16(op.getKey()) &&
+         isBF16(op.getValue()) &&
+         op.getQuery().getType().getDimSize(3) % (2 * matrixSide) == 0 &&
+         op.getValue().getType().getDimSize(3) % matrixSide == 0 &&
+         (ShapedType::isDynamic(queryLength) || queryLength >= matrixSide);
+}
+
+/// Chooses what is left open (0).
 static ScheduleAttr chooseSchedule(MLIRContext *context, const Problem &problem,
                                    const TargetDescription &target,
                                    int64_t queryTile, int64_t pairs,
                                    int64_t keyTile) {
-  // Four registers of rows: see the pass description.
-  int64_t lanes = 4 * target.getVectorLanes(/*bits=*/32);
+  // Registers full of rows, and keys: see the pass description.
+  int64_t lanes =
+      (problem.matrixTiles ? 16 : 4) * target.getVectorLanes(/*bits=*/32);
+  int64_t keys = problem.matrixTiles && !problem.masked ? 128 : 64;
+  int64_t rowUnit = problem.matrixTiles ? matrixSide : 1;
+  int64_t keyUnit = problem.matrixTiles ? 2 * matrixSide : 8;
   bool shortQuery = !ShapedType::isDynamic(problem.queryLength) &&
                     problem.queryLength < 16;
   int64_t minRows = shortQuery ? std::max<int64_t>(1, problem.queryLength) : 16;
@@ -56,16 +78,19 @@ static ScheduleAttr chooseSchedule(MLIRContext *context, const Problem &problem,
                        lanes / (problem.branches *
                                 (queryTile ? queryTile : minRows)));
   if (!queryTile) {
-    queryTile = std::max<int64_t>(1, lanes / (problem.branches * pairs));
+    int64_t rows = lanes / (problem.branches * pairs);
+    queryTile = std::max(rowUnit, rows / rowUnit * rowUnit);
     if (!ShapedType::isDynamic(problem.queryLength))
       queryTile = std::min<int64_t>(
-          queryTile, std::max<int64_t>(1, problem.queryLength));
+          queryTile, std::max<int64_t>(
+                         1, llvm::alignTo(problem.queryLength, rowUnit)));
   }
   if (!keyTile) {
-    keyTile = 64;
+    keyTile = keys;
     if (!ShapedType::isDynamic(problem.keyLength))
       keyTile = std::min<int64_t>(
-          keyTile, std::max<int64_t>(8, llvm::alignTo(problem.keyLength, 8)));
+          keyTile,
+          std::max<int64_t>(keyUnit, llvm::alignTo(problem.keyLength, keyUnit)));
   }
   return ScheduleAttr::get(context, queryTile, pairs, keyTile);
 }
@@ -107,7 +132,9 @@ private:
       return true;
     Problem problem{op.getNumBranches(), op.getPairsPerGroup(),
                     op.getQuery().getType().getDimSize(1),
-                    op.getKey().getType().getDimSize(1)};
+                    op.getKey().getType().getDimSize(1),
+                    !op.getEffectiveMask().isNone(),
+                    suitsMatrixTiles(op, description)};
     if (pairs && problem.pairsPerGroup % pairs != 0) {
       op.emitOpError() << "expects the schedule's pairs to divide the "
                        << problem.pairsPerGroup << " pairs of a group, but got "

@@ -135,6 +135,12 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
     a lower tile wastes less work on a diagonal. Key tiles are 64, fewer for
     short static lengths.
 
+    Where the target multiplies bf16 in matrix tiles (AMX) and q, k and v fit
+    them (bf16, d a multiple of 32, dv of 16), rows fill sixteen registers, in
+    multiples of 16 query rows, and key tiles are 128, or 64 under a mask: the
+    products are so cheap there that copies and the passes over the accumulators,
+    once per tile, have to be spread over more of them.
+
     A remark (category `diffattn-assign-schedule`) says what was chosen and why.
   }];
   let options = [
