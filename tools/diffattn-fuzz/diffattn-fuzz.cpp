@@ -47,6 +47,20 @@ static constexpr StringLiteral pipelines[] = {
 static constexpr StringLiteral brokenUpstream[] = {"linalg.transpose",
                                                    "linalg.broadcast"};
 
+/// True for text on which LLVM 22's own parser fails: one of the ops above, or a
+/// result number of many digits (`%r#4294967295`), for which it allocates one
+/// entry each and runs out of memory.
+static bool isBrokenUpstream(StringRef text) {
+  if (llvm::any_of(brokenUpstream,
+                   [&](StringRef op) { return text.contains(op); }))
+    return true;
+  constexpr size_t maxDigits = 5;
+  for (size_t i = text.find('#'); i != StringRef::npos; i = text.find('#', i + 1))
+    if (text.drop_front(i + 1).take_while(llvm::isDigit).size() > maxDigits)
+      return true;
+  return false;
+}
+
 /// libMLIR is not instrumented: it hands out memory of allocators that our code
 /// poisons and it does not unpoison.
 extern "C" const char *__asan_default_options() {
@@ -116,9 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     text = diffattn::generateIR(bytes);
   } else {
     text.assign(reinterpret_cast<const char *>(data), size);
-    if (llvm::any_of(brokenUpstream, [&](StringRef op) {
-          return StringRef(text).contains(op);
-        }))
+    if (isBrokenUpstream(text))
       return -1; // Not for the corpus.
   }
   static const bool print = std::getenv("DIFFATTN_FUZZ_PRINT") != nullptr;
