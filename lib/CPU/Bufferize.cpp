@@ -28,11 +28,12 @@ using namespace mlir::diffattn;
 static BaseMemRefType getArgumentType(TensorType type, Attribute memorySpace) {
   auto ranked = dyn_cast<RankedTensorType>(type);
   if (!ranked || ranked.getRank() == 0)
-    return bufferization::getMemRefTypeWithStaticIdentityLayout(type, memorySpace);
+    return bufferization::getMemRefTypeWithStaticIdentityLayout(type,
+                                                                memorySpace);
   SmallVector<int64_t> strides(ranked.getRank(), ShapedType::kDynamic);
   strides.back() = 1;
-  auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic,
-                                       strides);
+  auto layout =
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
   return MemRefType::get(ranked.getShape(), ranked.getElementType(), layout,
                          memorySpace);
 }
@@ -63,7 +64,7 @@ static void hoistScratch(scf::ForallOp forall) {
     else
       b.setInsertionPointToStart(forall.getBody());
     auto scratch = memref::AllocaOp::create(b, alloc.getLoc(), alloc.getType(),
-                                             b.getI64IntegerAttr(cacheLine));
+                                            b.getI64IntegerAttr(cacheLine));
     alloc.replaceAllUsesWith(scratch.getResult());
     alloc.erase();
     last = scratch;

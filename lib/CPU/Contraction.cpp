@@ -48,7 +48,8 @@ static bool isMultiplyAdd(linalg::LinalgOp op) {
   Block *body = op.getBlock();
   if (body->getNumArguments() != 3 || !llvm::hasNItems(*body, 3))
     return false;
-  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  auto add =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
   if (!add || !add.getType().isF32())
     return false;
   Value out = body->getArgument(2);
@@ -63,11 +64,14 @@ static bool isMultiplyAdd(linalg::LinalgOp op) {
          mul.getLhs() != mul.getRhs();
 }
 
-static FailureOr<Contraction> matchContraction(linalg::LinalgOp op, OpBuilder &b) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !isMultiplyAdd(op))
+static FailureOr<Contraction> matchContraction(linalg::LinalgOp op,
+                                               OpBuilder &b) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      !isMultiplyAdd(op))
     return failure();
   FailureOr<LaneLoops> loops = analyzeLanes(op, b);
-  if (failed(loops) || loops->operands[0].isScalar || loops->operands[1].isScalar)
+  if (failed(loops) || loops->operands[0].isScalar ||
+      loops->operands[1].isScalar)
     return failure();
   Contraction c;
   c.loops = *loops;
@@ -118,7 +122,8 @@ static BlockShape chooseBlock(int64_t numRows, int64_t numVectors,
   BlockShape best;
   double bestScore = 0;
   constexpr int64_t latencyBound = 8;
-  for (int64_t vectors = 1; vectors <= std::min<int64_t>(numVectors, 4); ++vectors)
+  for (int64_t vectors = 1; vectors <= std::min<int64_t>(numVectors, 4);
+       ++vectors)
     for (int64_t rows = 1; rows <= std::min<int64_t>(numRows, 14); ++rows) {
       int64_t accumulators = rows * vectors;
       if (numVectors % vectors != 0 || numRows % rows != 0 ||
@@ -173,7 +178,8 @@ static void emitBlock(OpBuilder &b, Location loc, const Contraction &c,
               sum = vector::FMAOp::create(b, loc, scalar, loaded[j], sum);
             else
               sum = arith::AddFOp::create(
-                  b, loc, sum, arith::MulFOp::create(b, loc, scalar, loaded[j]));
+                  b, loc, sum,
+                  arith::MulFOp::create(b, loc, scalar, loaded[j]));
           }
         }
         scf::YieldOp::create(b, loc, sums);
@@ -182,8 +188,8 @@ static void emitBlock(OpBuilder &b, Location loc, const Contraction &c,
     for (int64_t j = 0; j < block.vectors; ++j) {
       ivs[c.rowDim] = rows[i];
       Value before = loadLanes(b, loc, c.result, ivs, lanes[j], length);
-      Value after = arith::AddFOp::create(b, loc, before,
-                                          loop.getResult(i * block.vectors + j));
+      Value after = arith::AddFOp::create(
+          b, loc, before, loop.getResult(i * block.vectors + j));
       vector::StoreOp::create(b, loc, after, c.result.source,
                               getIndices(c.result, ivs, lanes[j]));
     }
@@ -200,7 +206,8 @@ LogicalResult mlir::diffattn::lowerContraction(linalg::LinalgOp op,
   int64_t length =
       getVectorLength(c.loops.numLanes, target.getVectorLanes(/*bits=*/32));
   int64_t numVectors = c.loops.numLanes / length;
-  BlockShape block = chooseBlock(c.numRows, numVectors, target.numVectorRegisters);
+  BlockShape block =
+      chooseBlock(c.numRows, numVectors, target.numVectorRegisters);
 
   SmallVector<Value> ivs(op.getNumLoops());
   buildLoops(rewriter, loc, c.loops.sizes, c.outerDims, ivs, [&](OpBuilder &b) {
@@ -209,8 +216,9 @@ LogicalResult mlir::diffattn::lowerContraction(linalg::LinalgOp op,
     };
     // Lanes outside: the vectors of one block of lanes stay in the L1 cache
     // while all rows pass.
-    auto lanes = scf::ForOp::create(b, loc, constant(0), constant(c.loops.numLanes),
-                                    constant(block.vectors * length));
+    auto lanes =
+        scf::ForOp::create(b, loc, constant(0), constant(c.loops.numLanes),
+                           constant(block.vectors * length));
     b.setInsertionPoint(lanes.getBody()->getTerminator());
     auto rows = scf::ForOp::create(b, loc, constant(0), constant(c.numRows),
                                    constant(block.rows));

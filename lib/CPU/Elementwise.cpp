@@ -79,7 +79,8 @@ private:
     SmallVector<Value> carried;
     for (unsigned i : carriedOutputs)
       for (Value lane : laneOffsets)
-        carried.push_back(loadLanes(b, loc, loops.output(i), ivs, lane, length));
+        carried.push_back(
+            loadLanes(b, loc, loops.output(i), ivs, lane, length));
     SmallVector<Value> finals = emitReductionLoop(b, reductions, carried);
     for (auto [position, i] : llvm::enumerate(carriedOutputs))
       for (auto [j, lane] : llvm::enumerate(laneOffsets))
@@ -88,7 +89,8 @@ private:
                                 getIndices(loops.output(i), ivs, lane));
   }
 
-  SmallVector<Value> emitReductionLoop(OpBuilder &b, ArrayRef<unsigned> reductions,
+  SmallVector<Value> emitReductionLoop(OpBuilder &b,
+                                       ArrayRef<unsigned> reductions,
                                        SmallVector<Value> carried) {
     if (reductions.empty())
       return emitBody(b, carried);
@@ -167,7 +169,8 @@ private:
     if (inner != 1)
       flat = arith::DivUIOp::create(b, loc, flat, splat(inner));
     if (position != 0)
-      flat = arith::RemUIOp::create(b, loc, flat, splat(loops.laneSizes[position]));
+      flat = arith::RemUIOp::create(b, loc, flat,
+                                    splat(loops.laneSizes[position]));
     return flat;
   }
 

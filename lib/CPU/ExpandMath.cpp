@@ -26,8 +26,8 @@ using namespace mlir::diffattn;
 /// c[i] of 2^f - 1 = f * sum_i c[i] f^i on |f| <= 1/2: a minimax fit of the
 /// relative error of 2^f (Lawson iteration), below 2^-28 before rounding.
 static constexpr double exp2Coefficients[] = {
-    0.6931472028550818,    0.24022647913626435,   0.05550332471100468,
-    0.009618437357839866,  0.0013398874422129838, 0.0001535336188202848};
+    0.6931472028550818,   0.24022647913626435,   0.05550332471100468,
+    0.009618437357839866, 0.0013398874422129838, 0.0001535336188202848};
 
 namespace {
 /// Builds float and integer ops on the type of one exp2.
@@ -36,9 +36,7 @@ struct Emitter {
   Location loc;
   Type type, intType;
 
-  Value constant(double value) {
-    return splat(type, b.getF32FloatAttr(value));
-  }
+  Value constant(double value) { return splat(type, b.getF32FloatAttr(value)); }
   Value integer(int32_t value) {
     return splat(intType, b.getI32IntegerAttr(value));
   }

@@ -29,7 +29,8 @@ struct Interval {
 
 /// The interval of `value`, built from linalg.index by additions and
 /// subtractions, over the static loops of `op`.
-static std::optional<Interval> getInterval(Value value, ArrayRef<int64_t> loops) {
+static std::optional<Interval> getInterval(Value value,
+                                           ArrayRef<int64_t> loops) {
   Operation *def = value.getDefiningOp();
   if (!def)
     return std::nullopt;
@@ -50,8 +51,8 @@ static std::optional<Interval> getInterval(Value value, ArrayRef<int64_t> loops)
   return Interval{lhs->low - rhs->high, lhs->high - rhs->low};
 }
 
-/// Emits before `op` a condition that implies `predicate` at every iteration, or
-/// returns null where none can be read off.
+/// Emits before `op` a condition that implies `predicate` at every iteration,
+/// or returns null where none can be read off.
 static Value buildAlwaysTrue(Value predicate, linalg::GenericOp op,
                              ArrayRef<int64_t> loops, OpBuilder &b) {
   Location loc = op.getLoc();
@@ -97,12 +98,13 @@ static void guardMask(linalg::GenericOp op, RewriterBase &b) {
   if (!select || select.getTrueValue() != body->getArgument(0))
     return;
   b.setInsertionPoint(op);
-  Value allVisible = buildAlwaysTrue(select.getCondition(), op,
-                                     op.getStaticLoopRanges(), b);
+  Value allVisible =
+      buildAlwaysTrue(select.getCondition(), op, op.getStaticLoopRanges(), b);
   if (!allVisible)
     return;
-  auto branch = scf::IfOp::create(b, op.getLoc(), op->getResultTypes(), allVisible,
-                                  /*withElseRegion=*/true);
+  auto branch =
+      scf::IfOp::create(b, op.getLoc(), op->getResultTypes(), allVisible,
+                        /*withElseRegion=*/true);
   b.setInsertionPointToStart(branch.thenBlock());
   scf::YieldOp::create(b, op.getLoc(), op.getDpsInits());
   b.replaceAllUsesWith(op.getResults(), branch.getResults());

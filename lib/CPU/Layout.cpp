@@ -39,16 +39,17 @@ static Value relayout(RewriterBase &b, linalg::FillOp init, AffineMap from,
   for (AffineExpr expr : to.getResults())
     shape.push_back(sizes[*from.getResultPosition(expr)]);
   Value empty = tensor::EmptyOp::create(b, loc, shape, b.getF32Type());
-  return linalg::FillOp::create(b, loc, init.getInputs()[0], empty).getResult(0);
+  return linalg::FillOp::create(b, loc, init.getInputs()[0], empty)
+      .getResult(0);
 }
 
 static void changeLayout(OnlineAttentionOp online, FinalizeOp finalize,
                          RewriterBase &b) {
   using Online = OnlineAttentionOp;
   MLIRContext *context = b.getContext();
-  AffineMap acc = getMap(context, Online::NumDims,
-                         {Online::B, Online::H, Online::N, Online::P, Online::R,
-                          Online::M});
+  AffineMap acc = getMap(
+      context, Online::NumDims,
+      {Online::B, Online::H, Online::N, Online::P, Online::R, Online::M});
   AffineMap row =
       getMap(context, Online::NumDims,
              {Online::B, Online::H, Online::P, Online::R, Online::M});
@@ -57,9 +58,9 @@ static void changeLayout(OnlineAttentionOp online, FinalizeOp finalize,
   b.setInsertionPoint(online);
   SmallVector<Value> inits;
   for (unsigned slot : {Online::Acc, Online::Max, Online::Sum})
-    inits.push_back(relayout(
-        b, online->getOperand(slot).getDefiningOp<linalg::FillOp>(), maps[slot],
-        target[slot]));
+    inits.push_back(
+        relayout(b, online->getOperand(slot).getDefiningOp<linalg::FillOp>(),
+                 maps[slot], target[slot]));
   auto replacement = OnlineAttentionOp::create(
       b, online.getLoc(), online.getQuery(), online.getKey(), online.getValue(),
       inits[0], inits[1], inits[2], online.getQueryStart(),
@@ -69,8 +70,8 @@ static void changeLayout(OnlineAttentionOp online, FinalizeOp finalize,
 
   using Fin = FinalizeOp;
   SmallVector<AffineMap> finalMaps = finalize.getMaps();
-  finalMaps[Fin::Acc] = getMap(context, Fin::NumDims,
-                               {Fin::B, Fin::H, Fin::N, Fin::P, Fin::R, Fin::M});
+  finalMaps[Fin::Acc] = getMap(
+      context, Fin::NumDims, {Fin::B, Fin::H, Fin::N, Fin::P, Fin::R, Fin::M});
   finalMaps[Fin::Max] = finalMaps[Fin::Sum] =
       getMap(context, Fin::NumDims, {Fin::B, Fin::H, Fin::P, Fin::R, Fin::M});
   b.modifyOpInPlace(finalize, [&] {

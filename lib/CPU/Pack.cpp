@@ -52,8 +52,8 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to,
   SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
   Value scratch = tensor::EmptyOp::create(b, loc, shape, element);
 
-  Value part = tensor::ExtractSliceOp::create(b, loc, scratch, zeros, packedValid,
-                                              strides);
+  Value part = tensor::ExtractSliceOp::create(b, loc, scratch, zeros,
+                                              packedValid, strides);
   SmallVector<AffineMap> maps = {
       b.getMultiDimIdentityMap(rank),
       AffineMap::get(rank, 0, exprs, b.getContext())};
@@ -79,7 +79,8 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to,
       sizes.push_back(b.getIndexAttr(size));
     offsets[i] = packedValid[i];
     sizes[i] = affine::makeComposedFoldedAffineApply(
-        b, loc, shape[i] - getAffineDimExpr(0, b.getContext()), {packedValid[i]});
+        b, loc, shape[i] - getAffineDimExpr(0, b.getContext()),
+        {packedValid[i]});
     Value tail = tensor::ExtractSliceOp::create(b, loc, scratch, offsets, sizes,
                                                 strides);
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));

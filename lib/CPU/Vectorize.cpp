@@ -35,8 +35,10 @@ static bool hasContiguousSuffix(MemRefType type, unsigned count) {
   if (failed(type.getStridesAndOffset(strides, offset)))
     return false;
   int64_t expected = 1;
-  for (int64_t i = type.getRank() - 1, e = type.getRank() - count; i >= e; --i) {
-    if (type.isDynamicDim(i) || (strides[i] != expected && type.getDimSize(i) != 1))
+  for (int64_t i = type.getRank() - 1, e = type.getRank() - count; i >= e;
+       --i) {
+    if (type.isDynamicDim(i) ||
+        (strides[i] != expected && type.getDimSize(i) != 1))
       return false;
     expected *= type.getDimSize(i);
   }
@@ -52,8 +54,10 @@ static SmallVector<unsigned> getSuffix(AffineMap map, unsigned count) {
 }
 
 /// True where `dims` can be the lanes of `operand` (see VectorLoops.h).
-static bool fitsLanes(OpOperand &operand, AffineMap map, ArrayRef<unsigned> dims) {
-  if (llvm::none_of(dims, [&](unsigned dim) { return map.isFunctionOfDim(dim); }))
+static bool fitsLanes(OpOperand &operand, AffineMap map,
+                      ArrayRef<unsigned> dims) {
+  if (llvm::none_of(dims,
+                    [&](unsigned dim) { return map.isFunctionOfDim(dim); }))
     return true;
   return map.getNumResults() >= dims.size() &&
          getSuffix(map, dims.size()) == SmallVector<unsigned>(dims) &&
@@ -182,7 +186,9 @@ SmallVector<Value> mlir::diffattn::getIndices(const LaneOperand &operand,
 Value mlir::diffattn::loadLanes(OpBuilder &b, Location loc,
                                 const LaneOperand &operand, ArrayRef<Value> ivs,
                                 Value lane, int64_t length) {
-  auto vectorOf = [&](Type element) { return VectorType::get({length}, element); };
+  auto vectorOf = [&](Type element) {
+    return VectorType::get({length}, element);
+  };
   if (operand.isScalar)
     return vector::BroadcastOp::create(
         b, loc, vectorOf(operand.source.getType()), operand.source);
@@ -205,7 +211,8 @@ struct CPUVectorizePass
   using CPUVectorizePassBase::CPUVectorizePassBase;
 
   void runOnOperation() override {
-    llvm::Expected<const TargetDescription *> description = lookupTarget(target);
+    llvm::Expected<const TargetDescription *> description =
+        lookupTarget(target);
     if (!description) {
       getOperation().emitError() << llvm::toString(description.takeError());
       return signalPassFailure();

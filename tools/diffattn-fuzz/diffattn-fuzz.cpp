@@ -47,15 +47,16 @@ static constexpr StringLiteral pipelines[] = {
 static constexpr StringLiteral brokenUpstream[] = {"linalg.transpose",
                                                    "linalg.broadcast"};
 
-/// True for text on which LLVM 22's own parser fails: one of the ops above, or a
-/// result number of many digits (`%r#4294967295`), for which it allocates one
+/// True for text on which LLVM 22's own parser fails: one of the ops above, or
+/// a result number of many digits (`%r#4294967295`), for which it allocates one
 /// entry each and runs out of memory.
 static bool isBrokenUpstream(StringRef text) {
   if (llvm::any_of(brokenUpstream,
                    [&](StringRef op) { return text.contains(op); }))
     return true;
   constexpr size_t maxDigits = 5;
-  for (size_t i = text.find('#'); i != StringRef::npos; i = text.find('#', i + 1))
+  for (size_t i = text.find('#'); i != StringRef::npos;
+       i = text.find('#', i + 1))
     if (text.drop_front(i + 1).take_while(llvm::isDigit).size() > maxDigits)
       return true;
   return false;

@@ -57,10 +57,11 @@ MaskAttr AttentionOp::getEffectiveMask() {
   return getMask().value_or(MaskAttr::getNone(getContext()));
 }
 
-LogicalResult AttentionOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location>, ValueRange operands,
-    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
-    SmallVectorImpl<Type> &types) {
+LogicalResult
+AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                              ValueRange operands, DictionaryAttr attributes,
+                              OpaqueProperties properties, RegionRange regions,
+                              SmallVectorImpl<Type> &types) {
   AttentionOpAdaptor adaptor(operands, attributes,
                              *properties.as<Properties *>(), regions);
   for (Value init :
@@ -141,15 +142,17 @@ struct AttentionVerifier {
   }
 
   LogicalResult checkHeadDims() {
-    for (auto [name, value] : {std::pair<StringRef, Value>("query", op.getQuery()),
-                               {"key", op.getKey()},
-                               {"value", op.getValue()}})
-      for (auto [dim, what] : {std::pair(2, "head count"), {3, "head dimension"}}) {
+    for (auto [name, value] :
+         {std::pair<StringRef, Value>("query", op.getQuery()),
+          {"key", op.getKey()},
+          {"value", op.getValue()}})
+      for (auto [dim, what] :
+           {std::pair(2, "head count"), {3, "head dimension"}}) {
         int64_t size = type(value).getDimSize(dim);
         if (ShapedType::isDynamic(size))
-          return op.emitOpError() << "expects " << name << "'s " << what
-                                  << " (C4) to be static, but got "
-                                  << type(value);
+          return op.emitOpError()
+                 << "expects " << name << "'s " << what
+                 << " (C4) to be static, but got " << type(value);
         if (size < 1)
           return op.emitOpError() << "expects " << name << "'s " << what
                                   << " (C4) to be positive, but got " << size;
@@ -161,9 +164,11 @@ struct AttentionVerifier {
                               << d << ", but got " << keyDim;
     int64_t valueHeads = type(op.getValue()).getDimSize(2);
     if (valueHeads != op.getNumKVHeads())
-      return op.emitOpError() << "expects value's head count (C6) to equal key's "
-                              << op.getNumKVHeads() << ", but got " << valueHeads;
-    for (auto [name, dim] : {std::pair("query's", d), {"value's", op.getValueDim()}})
+      return op.emitOpError()
+             << "expects value's head count (C6) to equal key's "
+             << op.getNumKVHeads() << ", but got " << valueHeads;
+    for (auto [name, dim] :
+         {std::pair("query's", d), {"value's", op.getValueDim()}})
       if (dim % 8 != 0)
         return op.emitOpError()
                << "expects " << name
@@ -199,14 +204,15 @@ struct AttentionVerifier {
 
   /// Checks one dimension against a size that another operand fixes. Dynamic
   /// sizes are checked at run time, if anywhere.
-  LogicalResult checkDim(StringRef name, Value value, unsigned dim, StringRef rule,
-                         StringRef what, int64_t expected) {
+  LogicalResult checkDim(StringRef name, Value value, unsigned dim,
+                         StringRef rule, StringRef what, int64_t expected) {
     int64_t size = type(value).getDimSize(dim);
     if (ShapedType::isDynamic(size) || ShapedType::isDynamic(expected) ||
         size == expected)
       return success();
-    return op.emitOpError() << "expects " << name << "'s " << what << " (" << rule
-                            << ") to be " << expected << ", but got " << size;
+    return op.emitOpError()
+           << "expects " << name << "'s " << what << " (" << rule << ") to be "
+           << expected << ", but got " << size;
   }
 
   LogicalResult checkShapes() {
@@ -220,7 +226,8 @@ struct AttentionVerifier {
     for (const Named &operand : operands()) {
       if (!operand.value)
         continue;
-      if (failed(checkDim(operand.name, operand.value, 0, "C11", "batch size", batch)))
+      if (failed(checkDim(operand.name, operand.value, 0, "C11", "batch size",
+                          batch)))
         return failure();
       if (ShapedType::isDynamic(batch))
         batch = type(operand.value).getDimSize(0);
@@ -235,21 +242,22 @@ struct AttentionVerifier {
         length = type(operand.value).getDimSize(tokenDim);
     }
     if (op.getNoiseInit() && !op.isDifferential())
-      return op.emitOpError("expects lambda where noise is asked for (C14): plain "
-                            "attention has no second branch");
+      return op.emitOpError(
+          "expects lambda where noise is asked for (C14): plain "
+          "attention has no second branch");
     for (auto [name, value] :
          {std::pair<StringRef, Value>("output", op.getOutputInit()),
           {"noise", op.getNoiseInit()}}) {
       if (!value)
         continue;
       if (type(value).getDimSize(2) != op.getNumPairs())
-        return op.emitOpError() << "expects " << name
-                                << "'s head count (C13) to be "
-                                << op.getNumPairs() << ", but got "
-                                << type(value);
+        return op.emitOpError()
+               << "expects " << name << "'s head count (C13) to be "
+               << op.getNumPairs() << ", but got " << type(value);
       if (type(value).getDimSize(3) != op.getValueDim())
         return op.emitOpError()
-               << "expects " << name << "'s head dimension (C13) to equal value's "
+               << "expects " << name
+               << "'s head dimension (C13) to equal value's "
                << op.getValueDim() << ", but got " << type(value);
     }
     if (Value lse = op.getLseInit())
@@ -285,9 +293,9 @@ struct DropDefaults : OpRewritePattern<AttentionOp> {
   LogicalResult matchAndRewrite(AttentionOp op,
                                 PatternRewriter &rewriter) const override {
     bool dropMask = op.getMask() && op.getMask()->isNone();
-    bool dropScale =
-        op.getScale() && op.getScale()->convertToDouble() ==
-                             1.0 / std::sqrt(static_cast<double>(op.getHeadDim()));
+    bool dropScale = op.getScale() &&
+                     op.getScale()->convertToDouble() ==
+                         1.0 / std::sqrt(static_cast<double>(op.getHeadDim()));
     if (!dropMask && !dropScale)
       return failure();
     rewriter.modifyOpInPlace(op, [&] {
@@ -317,9 +325,9 @@ struct DropWideBounds : OpRewritePattern<AttentionOp> {
     if (!dropLeft && !dropRight)
       return failure();
     rewriter.modifyOpInPlace(op, [&] {
-      op.setMaskAttr(MaskAttr::get(
-          op.getContext(), dropLeft ? std::nullopt : mask.getLeft(),
-          dropRight ? std::nullopt : mask.getRight()));
+      op.setMaskAttr(MaskAttr::get(op.getContext(),
+                                   dropLeft ? std::nullopt : mask.getLeft(),
+                                   dropRight ? std::nullopt : mask.getRight()));
     });
     return success();
   }

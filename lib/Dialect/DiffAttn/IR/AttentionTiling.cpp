@@ -64,9 +64,9 @@ static FailureOr<HeadRange> getHeadRange(AttentionOp op, OpBuilder &b,
   int64_t pairsPerGroup = op.getPairsPerGroup();
   if (!groups || !pairs || (*pairs != pairsPerGroup && *groups != 1))
     return failure();
-  OpFoldResult offset =
-      addOfr(b, op.getLoc(), mulOfr(b, op.getLoc(), offsets[TileH], pairsPerGroup),
-             offsets[TileP]);
+  OpFoldResult offset = addOfr(
+      b, op.getLoc(), mulOfr(b, op.getLoc(), offsets[TileH], pairsPerGroup),
+      offsets[TileP]);
   return HeadRange{offset, *groups * *pairs};
 }
 
@@ -82,7 +82,8 @@ static bool isWholeDim(OpFoldResult size, Value source, int64_t dim) {
 }
 
 FailureOr<TilingResult>
-AttentionOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
+AttentionOp::getTiledImplementation(OpBuilder &b,
+                                    ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes) {
   Location loc = getLoc();
   FailureOr<HeadRange> heads = getHeadRange(*this, b, offsets, sizes);
@@ -103,7 +104,8 @@ AttentionOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets
         4, 0, {m0 + t + nk - nq, getAffineConstantExpr(0, b.getContext())},
         b.getContext());
     keyLength = affine::makeComposedFoldedAffineMax(
-        b, loc, visible, {offsets[TileM], sizes[TileM], keyLength, queryLength});
+        b, loc, visible,
+        {offsets[TileM], sizes[TileM], keyLength, queryLength});
   }
 
   SmallVector<Operation *> slices;
@@ -133,10 +135,12 @@ AttentionOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets
   Value output =
       slice(getOutputInit(), {b0, m0, h0, zero}, {bs, ms, hs, valueDim});
   Value lse = slice(getLseInit(), {b0, q0, m0}, {bs, qs, ms});
-  Value noise = slice(getNoiseInit(), {b0, m0, h0, zero}, {bs, ms, hs, valueDim});
-  auto tiled = AttentionOp::create(
-      b, loc, query, key, value, lambda, output, lse, noise, getMaskAttr(),
-      b.getF64FloatAttr(getEffectiveScale()), getSoftcapAttr(), getScheduleAttr());
+  Value noise =
+      slice(getNoiseInit(), {b0, m0, h0, zero}, {bs, ms, hs, valueDim});
+  auto tiled =
+      AttentionOp::create(b, loc, query, key, value, lambda, output, lse, noise,
+                          getMaskAttr(), b.getF64FloatAttr(getEffectiveScale()),
+                          getSoftcapAttr(), getScheduleAttr());
   return TilingResult{{tiled}, SmallVector<Value>(tiled.getResults()), slices};
 }
 
@@ -150,7 +154,8 @@ LogicalResult AttentionOp::getResultTilePosition(
   bool isLse = getLse() && getResults()[resultNumber] == getLse();
   if (isLse) {
     int64_t branches = getNumBranches();
-    resultOffsets = {offsets[TileB], mulOfr(b, getLoc(), heads->offset, branches),
+    resultOffsets = {offsets[TileB],
+                     mulOfr(b, getLoc(), heads->offset, branches),
                      offsets[TileM]};
     resultSizes = {sizes[TileB], b.getIndexAttr(heads->size * branches),
                    sizes[TileM]};

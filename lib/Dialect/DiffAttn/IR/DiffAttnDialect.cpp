@@ -65,7 +65,8 @@ LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 /// One bound of a window: an integer, or `*` for none.
-static ParseResult parseBound(AsmParser &parser, std::optional<int64_t> &bound) {
+static ParseResult parseBound(AsmParser &parser,
+                              std::optional<int64_t> &bound) {
   if (succeeded(parser.parseOptionalStar()))
     return success();
   return parser.parseInteger(bound.emplace());
@@ -75,8 +76,7 @@ Attribute MaskAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
   std::optional<int64_t> left, right;
   StringRef kind;
-  if (parser.parseLess() ||
-      parser.parseKeyword(&kind))
+  if (parser.parseLess() || parser.parseKeyword(&kind))
     return {};
   if (kind == "causal") {
     right = 0;
@@ -85,8 +85,8 @@ Attribute MaskAttr::parse(AsmParser &parser, Type) {
         parseBound(parser, right))
       return {};
   } else if (kind != "none") {
-    parser.emitError(loc) << "expects a mask of none, causal or window, but got '"
-                          << kind << "'";
+    parser.emitError(loc)
+        << "expects a mask of none, causal or window, but got '" << kind << "'";
     return {};
   }
   if (parser.parseGreater())
@@ -126,7 +126,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // Tiles are buffers; a bound keeps absurd sizes from reaching an allocator.
   constexpr int64_t maxTile = 1 << 16;
   for (auto [name, size] : {std::pair("query_tile", queryTile),
-                            {"pairs", pairs}, {"key_tile", keyTile}})
+                            {"pairs", pairs},
+                            {"key_tile", keyTile}})
     if (size < 1 || size > maxTile)
       return emitError() << "expects " << name << " between 1 and " << maxTile
                          << ", but got " << size;

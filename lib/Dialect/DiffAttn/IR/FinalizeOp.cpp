@@ -56,21 +56,24 @@ ArrayAttr FinalizeOp::getDefaultMaps(Builder &b) {
   auto map = [&](ArrayRef<unsigned> dims) {
     return getOrderedMap(context, NumDims, dims);
   };
-  return b.getAffineMapArrayAttr(
-      {map({B, M, H, P, R, N}), map({B, M, H, P, R}), map({B, M, H, P, R}),
-       map({B, M, H, P}), map({B, M, H, P, N}), map({B, H, P, R, M}),
-       map({B, M, H, P, N})});
+  return b.getAffineMapArrayAttr({map({B, M, H, P, R, N}), map({B, M, H, P, R}),
+                                  map({B, M, H, P, R}), map({B, M, H, P}),
+                                  map({B, M, H, P, N}), map({B, H, P, R, M}),
+                                  map({B, M, H, P, N})});
 }
 
 OpFoldResult FinalizeOp::getDimSize(OpBuilder &b, Dim dim) {
-  return getMappedDimSize(b, getLoc(), getMappedOperands(*this), getMaps(), dim);
+  return getMappedDimSize(b, getLoc(), getMappedOperands(*this), getMaps(),
+                          dim);
 }
 
-LogicalResult FinalizeOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location>, ValueRange operands,
-    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
-    SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, *properties.as<Properties *>(), regions);
+LogicalResult
+FinalizeOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                             ValueRange operands, DictionaryAttr attributes,
+                             OpaqueProperties properties, RegionRange regions,
+                             SmallVectorImpl<Type> &types) {
+  Adaptor adaptor(operands, attributes, *properties.as<Properties *>(),
+                  regions);
   for (Value init :
        {adaptor.getOutputInit(), adaptor.getLseInit(), adaptor.getNoiseInit()})
     if (init)
@@ -78,8 +81,9 @@ LogicalResult FinalizeOp::inferReturnTypes(
   return success();
 }
 
-LogicalResult FinalizeOp::reifyResultShapes(OpBuilder &b,
-                                            ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+FinalizeOp::reifyResultShapes(OpBuilder &b,
+                              ReifiedRankedShapedTypeDims &shapes) {
   for (Value init : getDpsInits())
     shapes.push_back(tensor::getMixedSizes(b, getLoc(), init));
   return success();
@@ -133,12 +137,14 @@ SmallVector<utils::IteratorType> FinalizeOp::getLoopIteratorTypes() {
 SmallVector<Range> FinalizeOp::getIterationDomain(OpBuilder &b) {
   SmallVector<Range> domain;
   for (Dim dim : tiledDims)
-    domain.push_back({b.getIndexAttr(0), getDimSize(b, dim), b.getIndexAttr(1)});
+    domain.push_back(
+        {b.getIndexAttr(0), getDimSize(b, dim), b.getIndexAttr(1)});
   return domain;
 }
 
 /// Spreads a tile over the tiled dimensions to all iteration dimensions.
-static void getFullTile(FinalizeOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
+static void getFullTile(FinalizeOp op, OpBuilder &b,
+                        ArrayRef<OpFoldResult> offsets,
                         ArrayRef<OpFoldResult> sizes,
                         SmallVectorImpl<OpFoldResult> &fullOffsets,
                         SmallVectorImpl<OpFoldResult> &fullSizes) {
@@ -186,10 +192,10 @@ LogicalResult FinalizeOp::getResultTilePosition(
     SmallVector<OpFoldResult> &resultSizes) {
   SmallVector<OpFoldResult> fullOffsets, fullSizes;
   getFullTile(*this, b, offsets, sizes, fullOffsets, fullSizes);
-  getMappedSlice(getMaps()[Output + (resultNumber && !getLseInit()
-                                         ? Noise - Output
-                                         : resultNumber)],
-                 fullOffsets, fullSizes, resultOffsets, resultSizes);
+  getMappedSlice(
+      getMaps()[Output + (resultNumber && !getLseInit() ? Noise - Output
+                                                        : resultNumber)],
+      fullOffsets, fullSizes, resultOffsets, resultSizes);
   return success();
 }
 
@@ -197,9 +203,9 @@ LogicalResult FinalizeOp::getIterationDomainTileFromResultTile(
     OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
     ArrayRef<OpFoldResult> sizes, SmallVectorImpl<OpFoldResult> &domainOffsets,
     SmallVectorImpl<OpFoldResult> &domainSizes) {
-  AffineMap map = getMaps()[Output + (resultNumber && !getLseInit()
-                                          ? Noise - Output
-                                          : resultNumber)];
+  AffineMap map =
+      getMaps()[Output + (resultNumber && !getLseInit() ? Noise - Output
+                                                        : resultNumber)];
   // Only the four tiled dimensions are in the domain; the others are whole.
   SmallVector<Range> full;
   for (unsigned dim = 0; dim < NumDims; ++dim)

@@ -52,7 +52,8 @@ ArrayAttr OnlineAttentionOp::getDefaultMaps(Builder &b) {
 }
 
 OpFoldResult OnlineAttentionOp::getDimSize(OpBuilder &b, Dim dim) {
-  return getMappedDimSize(b, getLoc(), getMappedOperands(*this), getMaps(), dim);
+  return getMappedDimSize(b, getLoc(), getMappedOperands(*this), getMaps(),
+                          dim);
 }
 
 int64_t OnlineAttentionOp::getStaticDimSize(Dim dim) {
@@ -71,7 +72,8 @@ LogicalResult OnlineAttentionOp::inferReturnTypes(
     MLIRContext *, std::optional<Location>, ValueRange operands,
     DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
     SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, *properties.as<Properties *>(), regions);
+  Adaptor adaptor(operands, attributes, *properties.as<Properties *>(),
+                  regions);
   types.assign({adaptor.getAcc().getType(), adaptor.getMax().getType(),
                 adaptor.getSum().getType()});
   return success();
@@ -88,10 +90,11 @@ OnlineAttentionOp::reifyResultShapes(OpBuilder &b,
 LogicalResult OnlineAttentionOp::verify() {
   Type element = getQuery().getType().getElementType();
   if (!isSupportedFloat(element))
-    return emitOpError() << "expects query (C1) to hold f16, bf16 or f32, but got "
-                         << element;
-  for (auto [name, value] : {std::pair<StringRef, Value>("key", getKey()),
-                             {"value", getValue()}})
+    return emitOpError()
+           << "expects query (C1) to hold f16, bf16 or f32, but got "
+           << element;
+  for (auto [name, value] :
+       {std::pair<StringRef, Value>("key", getKey()), {"value", getValue()}})
     if (getElementTypeOrSelf(value) != element)
       return emitOpError() << "expects " << name << " (C1) to hold query's "
                            << element << ", but got "
@@ -100,7 +103,8 @@ LogicalResult OnlineAttentionOp::verify() {
                              {"max", getMax()},
                              {"sum", getSum()}})
     if (!getElementTypeOrSelf(value).isF32())
-      return emitOpError() << "expects " << name << " (C1) to hold f32, but got "
+      return emitOpError() << "expects " << name
+                           << " (C1) to hold f32, but got "
                            << getElementTypeOrSelf(value);
   static constexpr StringRef dimNames[] = {"batch",  "KV head",   "pair",
                                            "branch", "query row", "key",

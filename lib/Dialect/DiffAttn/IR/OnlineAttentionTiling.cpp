@@ -42,7 +42,8 @@ SmallVector<utils::IteratorType> OnlineAttentionOp::getLoopIteratorTypes() {
 SmallVector<Range> OnlineAttentionOp::getIterationDomain(OpBuilder &b) {
   SmallVector<Range> domain;
   for (Dim dim : tiledDims)
-    domain.push_back({b.getIndexAttr(0), getDimSize(b, dim), b.getIndexAttr(1)});
+    domain.push_back(
+        {b.getIndexAttr(0), getDimSize(b, dim), b.getIndexAttr(1)});
   return domain;
 }
 
@@ -88,8 +89,8 @@ static TilingResult createTile(OnlineAttentionOp op, OpBuilder &b,
   for (Value init : ArrayRef(operands).take_back(3))
     types.push_back(init.getType());
   auto start = [&](Value base, Dim dim) {
-    return getValueOrCreateConstantIndexOp(b, loc,
-                                           addOfr(b, loc, base, fullOffsets[dim]));
+    return getValueOrCreateConstantIndexOp(
+        b, loc, addOfr(b, loc, base, fullOffsets[dim]));
   };
   operands.append({start(op.getQueryStart(), Dim::M), op.getQueryLength(),
                    start(op.getKeyStart(), Dim::K), op.getKeyLength()});
@@ -124,8 +125,8 @@ LogicalResult OnlineAttentionOp::getIterationDomainTileFromResultTile(
     full.push_back({b.getIndexAttr(0), getDimSize(b, static_cast<Dim>(dim)),
                     b.getIndexAttr(1)});
   SmallVector<OpFoldResult> fullOffsets, fullSizes;
-  getIterationTileFromMapped(getMaps()[Acc + resultNumber], full, offsets, sizes,
-                             fullOffsets, fullSizes);
+  getIterationTileFromMapped(getMaps()[Acc + resultNumber], full, offsets,
+                             sizes, fullOffsets, fullSizes);
   for (Dim dim : tiledDims) {
     domainOffsets.push_back(fullOffsets[dim]);
     domainSizes.push_back(fullSizes[dim]);
@@ -133,9 +134,10 @@ LogicalResult OnlineAttentionOp::getIterationDomainTileFromResultTile(
   return success();
 }
 
-FailureOr<TilingResult> OnlineAttentionOp::generateResultTileValue(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes) {
+FailureOr<TilingResult>
+OnlineAttentionOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
+                                           ArrayRef<OpFoldResult> offsets,
+                                           ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> domainOffsets, domainSizes;
   if (failed(getIterationDomainTileFromResultTile(
           b, resultNumber, offsets, sizes, domainOffsets, domainSizes)))
@@ -173,8 +175,7 @@ OnlineAttentionOp::generateInitialTensorForPartialReduction(
     return failure();
   SmallVector<Value> inits;
   for (auto [init, identity] :
-       llvm::zip_equal(getDpsInits(),
-                       ArrayRef<double>{0.0, -INFINITY, 0.0})) {
+       llvm::zip_equal(getDpsInits(), ArrayRef<double>{0.0, -INFINITY, 0.0})) {
     SmallVector<OpFoldResult> shape = tensor::getMixedSizes(b, loc, init);
     shape.insert(shape.begin(), tileSizes[keyLoop]);
     Value empty = tensor::EmptyOp::create(b, loc, shape, b.getF32Type());
@@ -185,9 +186,9 @@ OnlineAttentionOp::generateInitialTensorForPartialReduction(
 }
 
 FailureOr<TilingResult> OnlineAttentionOp::tileToPartialReduction(
-    OpBuilder &b, Location loc, ReductionTilingStrategy strategy, ValueRange init,
-    ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
-    const SetVector<unsigned> &reductionDims,
+    OpBuilder &b, Location loc, ReductionTilingStrategy strategy,
+    ValueRange init, ArrayRef<OpFoldResult> offsets,
+    ArrayRef<OpFoldResult> sizes, const SetVector<unsigned> &reductionDims,
     ArrayRef<OpFoldResult> splitReductionIvs) {
   // A split is a contiguous run of keys. The outer-reduction strategy would
   // give every key of a tile accumulators of its own: of no use here.
@@ -210,8 +211,8 @@ FailureOr<TilingResult> OnlineAttentionOp::tileToPartialReduction(
                                tileShape);
     auto tileType = RankedTensorType::get(tileShape, type.getElementType());
     SmallVector<OpFoldResult> strides(sliceOffsets.size(), b.getIndexAttr(1));
-    auto slice = tensor::ExtractSliceOp::create(b, loc, tileType, partial,
-                                                sliceOffsets, sliceSizes, strides);
+    auto slice = tensor::ExtractSliceOp::create(
+        b, loc, tileType, partial, sliceOffsets, sliceSizes, strides);
     inits.push_back(slice);
     slices.push_back(slice);
   }
@@ -228,8 +229,8 @@ LogicalResult OnlineAttentionOp::getPartialResultTilePosition(
     SmallVector<OpFoldResult> &resultOffsets,
     SmallVector<OpFoldResult> &resultSizes) {
   if (!splitsKeysOnly(reductionDims) ||
-      failed(getResultTilePosition(b, resultNumber, offsets, sizes, resultOffsets,
-                                   resultSizes)))
+      failed(getResultTilePosition(b, resultNumber, offsets, sizes,
+                                   resultOffsets, resultSizes)))
     return failure();
   prependSplit(b, splitReductionIvs.front(), resultOffsets, resultSizes);
   return success();
@@ -260,15 +261,16 @@ OnlineAttentionOp::mergeReductions(OpBuilder &b, Location loc,
   SmallVector<utils::IteratorType> iterators(rank + 1,
                                              utils::IteratorType::parallel);
   iterators[0] = utils::IteratorType::reduction;
-  auto max = createGeneric(
-      b, loc, partialReduce[1], getMax(), {splitRows, rows}, iterators,
-      [](OpBuilder &b, Location loc, ValueRange args) {
-        Value larger = arith::MaxNumFOp::create(b, loc, args[0], args[1]);
-        linalg::YieldOp::create(b, loc, larger);
-      });
+  auto max =
+      createGeneric(b, loc, partialReduce[1], getMax(), {splitRows, rows},
+                    iterators, [](OpBuilder &b, Location loc, ValueRange args) {
+                      Value larger =
+                          arith::MaxNumFOp::create(b, loc, args[0], args[1]);
+                      linalg::YieldOp::create(b, loc, larger);
+                    });
 
-  auto mergeOne = [&](Value partial, Value partialMax, Value init, Value initMax,
-                      AffineMap layout, AffineMap maxLayout) {
+  auto mergeOne = [&](Value partial, Value partialMax, Value init,
+                      Value initMax, AffineMap layout, AffineMap maxLayout) {
     // `layout` and `maxLayout` index over the result's own dimensions.
     unsigned dims = layout.getNumResults();
     AffineMap identity = b.getMultiDimIdentityMap(dims);

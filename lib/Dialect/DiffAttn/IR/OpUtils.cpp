@@ -40,7 +40,8 @@ LogicalResult mlir::diffattn::verifyPositive(Operation *op, StringRef rule,
   // All arithmetic is in f32, so that is where the value must make sense.
   APFloat value = attr.getValue();
   bool losesInfo;
-  value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
+  value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven,
+                &losesInfo);
   if (value.isFinite() && !value.isNegative() && !value.isZero())
     return success();
   SmallString<16> text;
@@ -55,9 +56,9 @@ LogicalResult mlir::diffattn::verifyMappedOperands(
     unsigned numDims, ArrayRef<StringRef> dimNames, StringRef mapRule,
     StringRef sizeRule) {
   if (maps.size() != operands.size())
-    return op->emitOpError() << "expects " << operands.size()
-                             << " indexing maps (" << mapRule << "), but got "
-                             << maps.size();
+    return op->emitOpError()
+           << "expects " << operands.size() << " indexing maps (" << mapRule
+           << "), but got " << maps.size();
   // First operand that fixed a dimension's size, for the message.
   SmallVector<int64_t> sizes(numDims, ShapedType::kDynamic);
   SmallVector<StringRef> owner(numDims);
@@ -80,9 +81,9 @@ LogicalResult mlir::diffattn::verifyMappedOperands(
       continue;
     auto type = cast<RankedTensorType>(operand.value.getType());
     if (type.getRank() != static_cast<int64_t>(map.getNumResults()))
-      return op->emitOpError()
-             << "expects " << operand.name << " (" << mapRule << ") to have rank "
-             << map.getNumResults() << ", but got " << type;
+      return op->emitOpError() << "expects " << operand.name << " (" << mapRule
+                               << ") to have rank " << map.getNumResults()
+                               << ", but got " << type;
     for (auto [position, size] : llvm::enumerate(type.getShape())) {
       unsigned dim = map.getDimPosition(position);
       if (ShapedType::isDynamic(size))
@@ -124,7 +125,8 @@ OpFoldResult mlir::diffattn::getMappedDimSize(OpBuilder &b, Location loc,
   return result;
 }
 
-void mlir::diffattn::getMappedSlice(AffineMap map, ArrayRef<OpFoldResult> offsets,
+void mlir::diffattn::getMappedSlice(AffineMap map,
+                                    ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes,
                                     SmallVectorImpl<OpFoldResult> &sliceOffsets,
                                     SmallVectorImpl<OpFoldResult> &sliceSizes) {
@@ -140,7 +142,8 @@ Value mlir::diffattn::extractTile(OpBuilder &b, Location loc, Value source,
                                   ArrayRef<OpFoldResult> offsets,
                                   ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> strides(offsets.size(), b.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(b, loc, source, offsets, sizes, strides);
+  return tensor::ExtractSliceOp::create(b, loc, source, offsets, sizes,
+                                        strides);
 }
 
 void mlir::diffattn::getIterationTileFromMapped(
@@ -162,22 +165,22 @@ void mlir::diffattn::getIterationTileFromMapped(
   }
 }
 
-OpFoldResult mlir::diffattn::addOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
-                                    OpFoldResult rhs) {
+OpFoldResult mlir::diffattn::addOfr(OpBuilder &b, Location loc,
+                                    OpFoldResult lhs, OpFoldResult rhs) {
   AffineExpr d0, d1;
   bindDims(b.getContext(), d0, d1);
   return affine::makeComposedFoldedAffineApply(b, loc, d0 + d1, {lhs, rhs});
 }
 
-OpFoldResult mlir::diffattn::subOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
-                                    OpFoldResult rhs) {
+OpFoldResult mlir::diffattn::subOfr(OpBuilder &b, Location loc,
+                                    OpFoldResult lhs, OpFoldResult rhs) {
   AffineExpr d0, d1;
   bindDims(b.getContext(), d0, d1);
   return affine::makeComposedFoldedAffineApply(b, loc, d0 - d1, {lhs, rhs});
 }
 
-OpFoldResult mlir::diffattn::mulOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
-                                    int64_t factor) {
+OpFoldResult mlir::diffattn::mulOfr(OpBuilder &b, Location loc,
+                                    OpFoldResult lhs, int64_t factor) {
   AffineExpr d0;
   bindDims(b.getContext(), d0);
   return affine::makeComposedFoldedAffineApply(b, loc, d0 * factor, {lhs});
@@ -192,10 +195,11 @@ AffineMap mlir::diffattn::getOrderedMap(MLIRContext *context, unsigned numDims,
 }
 
 Value mlir::diffattn::buildSafeMax(OpBuilder &b, Location loc, Value max) {
-  Value lowest = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(-INFINITY));
+  Value lowest =
+      arith::ConstantOp::create(b, loc, b.getF32FloatAttr(-INFINITY));
   Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0.0f));
-  Value nothing = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, max,
-                                        lowest);
+  Value nothing =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, max, lowest);
   return arith::SelectOp::create(b, loc, nothing, zero, max);
 }
 

@@ -36,12 +36,14 @@ LogicalResult verifyPositive(Operation *op, StringRef rule, StringRef name,
 
 /// Checks the maps (rule `mapRule`) and that operands agree on the size of
 /// every dimension they share (rule `sizeRule`).
-LogicalResult verifyMappedOperands(Operation *op, ArrayRef<MappedOperand> operands,
+LogicalResult verifyMappedOperands(Operation *op,
+                                   ArrayRef<MappedOperand> operands,
                                    ArrayAttr maps, unsigned numDims,
                                    ArrayRef<StringRef> dimNames,
                                    StringRef mapRule, StringRef sizeRule);
 
-/// The size of iteration dimension `dim`, read off the first operand that has it.
+/// The size of iteration dimension `dim`, read off the first operand that has
+/// it.
 OpFoldResult getMappedDimSize(OpBuilder &b, Location loc,
                               ArrayRef<MappedOperand> operands,
                               ArrayRef<AffineMap> maps, unsigned dim);
@@ -66,9 +68,12 @@ void getIterationTileFromMapped(AffineMap map, ArrayRef<Range> domain,
                                 SmallVectorImpl<OpFoldResult> &sizes);
 
 /// Sum and difference of index values, folded where possible.
-OpFoldResult addOfr(OpBuilder &b, Location loc, OpFoldResult lhs, OpFoldResult rhs);
-OpFoldResult subOfr(OpBuilder &b, Location loc, OpFoldResult lhs, OpFoldResult rhs);
-OpFoldResult mulOfr(OpBuilder &b, Location loc, OpFoldResult lhs, int64_t factor);
+OpFoldResult addOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
+                    OpFoldResult rhs);
+OpFoldResult subOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
+                    OpFoldResult rhs);
+OpFoldResult mulOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
+                    int64_t factor);
 
 /// In a linalg body: 2^(from - to), the factor that takes a value relative to
 /// the running maximum `from` to the maximum `to >= from`. While no key was

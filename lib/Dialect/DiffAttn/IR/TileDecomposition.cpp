@@ -49,7 +49,8 @@ struct GenericBuilder {
 
   /// A generic with one output, whose iteration dimensions are those that occur
   /// in `maps`, in order; a dimension missing from the output's map is reduced.
-  Value apply(ValueRange ins, Value out, ArrayRef<AffineMap> maps, BodyFn body) {
+  Value apply(ValueRange ins, Value out, ArrayRef<AffineMap> maps,
+              BodyFn body) {
     return apply(ins, ValueRange(out), maps,
                  [&](OpBuilder &b, Location loc, ValueRange args) {
                    return SmallVector<Value>{body(b, loc, args)};
@@ -61,7 +62,8 @@ struct GenericBuilder {
   /// unless a later one is of higher rank.
   SmallVector<Value>
   apply(ValueRange ins, ValueRange outs, ArrayRef<AffineMap> maps,
-        function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)> body) {
+        function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)>
+            body) {
     SmallVector<AffineMap> compressed = llvm::to_vector(maps);
     llvm::SmallBitVector unused = getUnusedDimsBitVector(maps);
     for (AffineMap &map : compressed)
@@ -110,7 +112,8 @@ struct TileMask {
 };
 
 /// Contraction body: out + ext(lhs) * ext(rhs).
-Value buildMulAdd(GenericBuilder &g, OpBuilder &b, Location loc, ValueRange args) {
+Value buildMulAdd(GenericBuilder &g, OpBuilder &b, Location loc,
+                  ValueRange args) {
   Value lhs = g.toF32(b, loc, args[0]), rhs = g.toF32(b, loc, args[1]);
   Value product = arith::MulFOp::create(b, loc, lhs, rhs);
   return arith::AddFOp::create(b, loc, args[2], product);
@@ -150,8 +153,8 @@ struct OnlineDecomposition {
 
   Value scores() {
     return g.apply({op.getQuery(), op.getKey()}, g.filled(scoreShape, 0.0),
-                   {maps[OnlineAttentionOp::Query], maps[OnlineAttentionOp::Key],
-                    scoreMap},
+                   {maps[OnlineAttentionOp::Query],
+                    maps[OnlineAttentionOp::Key], scoreMap},
                    [&](OpBuilder &b, Location loc, ValueRange args) {
                      return buildMulAdd(g, b, loc, args);
                    });
@@ -161,14 +164,15 @@ struct OnlineDecomposition {
   Value capped(Value scores) {
     double cap = op.getSoftcap()->convertToDouble();
     double scale = op.getScale().convertToDouble();
-    return g.apply({}, scores, {scoreMap},
-                   [&](OpBuilder &b, Location loc, ValueRange args) {
-                     GenericBuilder in{b, loc};
-                     Value x = arith::MulFOp::create(b, loc, args[0],
-                                                     in.constant(scale / cap));
-                     Value tanh = math::TanhOp::create(b, loc, x);
-                     return arith::MulFOp::create(b, loc, tanh, in.constant(cap));
-                   });
+    return g.apply(
+        {}, scores, {scoreMap},
+        [&](OpBuilder &b, Location loc, ValueRange args) {
+          GenericBuilder in{b, loc};
+          Value x =
+              arith::MulFOp::create(b, loc, args[0], in.constant(scale / cap));
+          Value tanh = math::TanhOp::create(b, loc, x);
+          return arith::MulFOp::create(b, loc, tanh, in.constant(cap));
+        });
   }
 
   TileMask tileMask() {
@@ -178,8 +182,8 @@ struct OnlineDecomposition {
       return arith::SubIOp::create(b, loc, lhs, rhs);
     };
     auto addConstant = [&](Value lhs, int64_t rhs) -> Value {
-      return arith::AddIOp::create(
-          b, loc, lhs, arith::ConstantIndexOp::create(b, loc, rhs));
+      return arith::AddIOp::create(b, loc, lhs,
+                                   arith::ConstantIndexOp::create(b, loc, rhs));
     };
     TileMask mask;
     mask.limit = sub(op.getKeyLength(), op.getKeyStart());
@@ -204,7 +208,8 @@ struct OnlineDecomposition {
     unsigned keyDim = g.compressedDim({scoreMap}, Op::K);
     unsigned rowDim = g.compressedDim({scoreMap}, Op::M);
     return g.apply(
-        {}, scores, {scoreMap}, [&](OpBuilder &b, Location loc, ValueRange args) {
+        {}, scores, {scoreMap},
+        [&](OpBuilder &b, Location loc, ValueRange args) {
           GenericBuilder in{b, loc};
           Value key = linalg::IndexOp::create(b, loc, keyDim);
           auto compare = [&](arith::CmpIPredicate predicate, Value lhs,
@@ -231,9 +236,9 @@ struct OnlineDecomposition {
 
   /// factor * score - max, as precise as the score. The products are fused with
   /// the sums where the target can, so that large scores lose nothing by the
-  /// multiplication, and factor is the sum of two f32 constants: rounded to one,
-  /// it would shift every exponent by up to 2^-24 of itself, as much as all
-  /// other errors of an f32 attention together. The high part is rounded
+  /// multiplication, and factor is the sum of two f32 constants: rounded to
+  /// one, it would shift every exponent by up to 2^-24 of itself, as much as
+  /// all other errors of an f32 attention together. The high part is rounded
   /// towards zero, since a negative low part would turn a hidden score's -inf
   /// into NaN.
   Value exponent(OpBuilder &b, Location loc, Value score, Value max,
@@ -298,17 +303,17 @@ struct OnlineDecomposition {
           return {p, sum};
         });
     Value p = exponentials[0], tileSum = exponentials[1];
-    Value sum = g.apply({rescale, tileSum}, op.getSum(),
-                        {rowMap, rowMap, maps[Op::Sum]},
-                        [](OpBuilder &b, Location loc, ValueRange args) {
-                          Value kept =
-                              arith::MulFOp::create(b, loc, args[0], args[2]);
-                          return arith::AddFOp::create(b, loc, kept, args[1]);
-                        });
-    Value kept = g.apply({rescale}, op.getAcc(), {rowMap, maps[Op::Acc]},
-                         [](OpBuilder &b, Location loc, ValueRange args) {
-                           return arith::MulFOp::create(b, loc, args[0], args[1]);
-                         });
+    Value sum = g.apply(
+        {rescale, tileSum}, op.getSum(), {rowMap, rowMap, maps[Op::Sum]},
+        [](OpBuilder &b, Location loc, ValueRange args) {
+          Value kept = arith::MulFOp::create(b, loc, args[0], args[2]);
+          return arith::AddFOp::create(b, loc, kept, args[1]);
+        });
+    Value kept =
+        g.apply({rescale}, op.getAcc(), {rowMap, maps[Op::Acc]},
+                [](OpBuilder &b, Location loc, ValueRange args) {
+                  return arith::MulFOp::create(b, loc, args[0], args[1]);
+                });
     Value acc = g.apply({p, op.getValue()}, kept,
                         {scoreMap, maps[Op::Value_], maps[Op::Acc]},
                         [&](OpBuilder &b, Location loc, ValueRange args) {
@@ -389,19 +394,19 @@ struct FinalizeDecomposition {
     all.push_back(sumMap);
     Value empty = tensor::EmptyOp::create(
         g.b, g.loc, tensor::getMixedSizes(g.b, g.loc, sum), g.b.getF32Type());
-    return g.apply(ins, empty, all,
-                   [&](OpBuilder &b, Location loc, ValueRange args) {
-                     GenericBuilder in{b, loc};
-                     Value numerator =
-                         lambda ? sigmoid(b, loc, g.toF32(b, loc, args[1]))
-                                : in.constant(1.0);
-                     return arith::DivFOp::create(b, loc, numerator, args[0]);
-                   });
+    return g.apply(
+        ins, empty, all, [&](OpBuilder &b, Location loc, ValueRange args) {
+          GenericBuilder in{b, loc};
+          Value numerator = lambda ? sigmoid(b, loc, g.toF32(b, loc, args[1]))
+                                   : in.constant(1.0);
+          return arith::DivFOp::create(b, loc, numerator, args[0]);
+        });
   }
 
-  /// `select(seesKey, value, otherwise)` in a body whose generic has `all` maps.
-  Value guarded(OpBuilder &b, Location loc, ArrayRef<AffineMap> all, Value value,
-                double otherwise) {
+  /// `select(seesKey, value, otherwise)` in a body whose generic has `all`
+  /// maps.
+  Value guarded(OpBuilder &b, Location loc, ArrayRef<AffineMap> all,
+                Value value, double otherwise) {
     unsigned rowDim = GenericBuilder::compressedDim(all, FinalizeOp::M);
     GenericBuilder in{b, loc};
     return arith::SelectOp::create(b, loc, seesKey(b, loc, rowDim), value,
@@ -418,7 +423,8 @@ struct FinalizeDecomposition {
     if (op.getLambda()) {
       Value acc1 = branch(op.getAcc(), accMap, 1);
       Value sum1 = branch(op.getSum(), sumMap, 1);
-      ins.append({acc1, weight(sum1, sumMap, op.getLambda(), maps[Op::Lambda])});
+      ins.append(
+          {acc1, weight(sum1, sumMap, op.getLambda(), maps[Op::Lambda])});
       all.append({accMap, sumMap});
     }
     all.push_back(maps[Op::Output]);
@@ -468,7 +474,8 @@ struct FinalizeDecomposition {
 };
 } // namespace
 
-FailureOr<SmallVector<Value>> OnlineAttentionOp::decomposeOperation(OpBuilder &b) {
+FailureOr<SmallVector<Value>>
+OnlineAttentionOp::decomposeOperation(OpBuilder &b) {
   return OnlineDecomposition(*this, b).run();
 }
 

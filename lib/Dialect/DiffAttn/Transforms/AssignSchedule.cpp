@@ -70,27 +70,27 @@ static ScheduleAttr chooseSchedule(MLIRContext *context, const Problem &problem,
   int64_t keys = problem.matrixTiles && !problem.masked ? 128 : 64;
   int64_t rowUnit = problem.matrixTiles ? matrixSide : 1;
   int64_t keyUnit = problem.matrixTiles ? 2 * matrixSide : 8;
-  bool shortQuery = !ShapedType::isDynamic(problem.queryLength) &&
-                    problem.queryLength < 16;
+  bool shortQuery =
+      !ShapedType::isDynamic(problem.queryLength) && problem.queryLength < 16;
   int64_t minRows = shortQuery ? std::max<int64_t>(1, problem.queryLength) : 16;
   if (!pairs)
-    pairs = getDivisor(problem.pairsPerGroup,
-                       lanes / (problem.branches *
-                                (queryTile ? queryTile : minRows)));
+    pairs = getDivisor(
+        problem.pairsPerGroup,
+        lanes / (problem.branches * (queryTile ? queryTile : minRows)));
   if (!queryTile) {
     int64_t rows = lanes / (problem.branches * pairs);
     queryTile = std::max(rowUnit, rows / rowUnit * rowUnit);
     if (!ShapedType::isDynamic(problem.queryLength))
       queryTile = std::min<int64_t>(
-          queryTile, std::max<int64_t>(
-                         1, llvm::alignTo(problem.queryLength, rowUnit)));
+          queryTile,
+          std::max<int64_t>(1, llvm::alignTo(problem.queryLength, rowUnit)));
   }
   if (!keyTile) {
     keyTile = keys;
     if (!ShapedType::isDynamic(problem.keyLength))
       keyTile = std::min<int64_t>(
-          keyTile,
-          std::max<int64_t>(keyUnit, llvm::alignTo(problem.keyLength, keyUnit)));
+          keyTile, std::max<int64_t>(
+                       keyUnit, llvm::alignTo(problem.keyLength, keyUnit)));
   }
   return ScheduleAttr::get(context, queryTile, pairs, keyTile);
 }
@@ -101,14 +101,16 @@ struct AssignSchedulePass
   using AssignSchedulePassBase::AssignSchedulePassBase;
 
   void runOnOperation() override {
-    llvm::Expected<const TargetDescription *> description = lookupTarget(target);
+    llvm::Expected<const TargetDescription *> description =
+        lookupTarget(target);
     if (!description) {
       getOperation().emitError() << llvm::toString(description.takeError());
       return signalPassFailure();
     }
-    for (auto [name, value] : {std::pair<StringRef, int64_t>("query-tile", queryTile),
-                               {"pairs", pairs},
-                               {"key-tile", keyTile}})
+    for (auto [name, value] :
+         {std::pair<StringRef, int64_t>("query-tile", queryTile),
+          {"pairs", pairs},
+          {"key-tile", keyTile}})
       if (value < 0) {
         getOperation().emitError()
             << "expects option " << name
@@ -118,9 +120,8 @@ struct AssignSchedulePass
         return signalPassFailure();
       }
     bool failed = false;
-    getOperation().walk([&](AttentionOp op) {
-      failed |= !assign(op, **description);
-    });
+    getOperation().walk(
+        [&](AttentionOp op) { failed |= !assign(op, **description); });
     if (failed)
       signalPassFailure();
   }
@@ -130,7 +131,8 @@ private:
     bool overridden = queryTile || pairs || keyTile;
     if (op.getSchedule() && !overridden)
       return true;
-    Problem problem{op.getNumBranches(), op.getPairsPerGroup(),
+    Problem problem{op.getNumBranches(),
+                    op.getPairsPerGroup(),
                     op.getQuery().getType().getDimSize(1),
                     op.getKey().getType().getDimSize(1),
                     !op.getEffectiveMask().isNone(),
@@ -142,7 +144,9 @@ private:
                        << getNearestDivisor(problem.pairsPerGroup, pairs);
       return false;
     }
-    auto checked = [&] { return op.emitOpError("has a schedule option that "); };
+    auto checked = [&] {
+      return op.emitOpError("has a schedule option that ");
+    };
     if (failed(ScheduleAttr::verify(checked, queryTile ? queryTile : 1,
                                     pairs ? pairs : 1, keyTile ? keyTile : 1)))
       return false;
@@ -156,10 +160,11 @@ private:
         << remark::add("tile of {0} query rows x {1} pairs, {2} keys",
                        schedule.getQueryTile(), schedule.getPairs(),
                        schedule.getKeyTile())
-        << remark::reason("{0} rows, branches included, are {1:f1} vector registers "
-                          "of {2}",
-                          rows, double(rows) / description.getVectorLanes(32),
-                          description.name);
+        << remark::reason(
+               "{0} rows, branches included, are {1:f1} vector registers "
+               "of {2}",
+               rows, double(rows) / description.getVectorLanes(32),
+               description.name);
     return true;
   }
 };

@@ -65,7 +65,9 @@ public:
         online.getDimSize(b, Online::B), online.getDimSize(b, Online::H),
         b.getIndexAttr(pairs / schedule.getPairs()),
         affine::makeComposedFoldedAffineApply(
-            b, loc, getAffineDimExpr(0, b.getContext()).ceilDiv(schedule.getQueryTile()),
+            b, loc,
+            getAffineDimExpr(0, b.getContext())
+                .ceilDiv(schedule.getQueryTile()),
             {rows})};
     auto forall = scf::ForallOp::create(b, loc, grid, outputs, std::nullopt);
     b.setInsertionPointToStart(forall.getBody());
@@ -106,8 +108,9 @@ private:
                           dim(1) - dim(0)},
                          b.getContext()),
           {rowStart, rows});
-    extent.offsets = {ids[0], ids[1], apply(dim(0) * pairs, {ids[2]}),
-                      zero,   rowStart, zero, zero, zero};
+    extent.offsets = {ids[0], ids[1],   apply(dim(0) * pairs, {ids[2]}),
+                      zero,   rowStart, zero,
+                      zero,   zero};
     int64_t branches = online.getStaticDimSize(Online::R);
     int64_t headDim = online.getStaticDimSize(Online::D);
     int64_t valueDim = online.getStaticDimSize(Online::N);
@@ -119,8 +122,9 @@ private:
                     b.getIndexAttr(schedule.getKeyTile()),
                     b.getIndexAttr(headDim),
                     b.getIndexAttr(valueDim)};
-    extent.shape = {1,         1, pairs, branches, queryTile,
-                    schedule.getKeyTile(), headDim, valueDim};
+    extent.shape = {1,        1,         pairs,
+                    branches, queryTile, schedule.getKeyTile(),
+                    headDim,  valueDim};
   }
 
   SmallVector<int64_t> staticShape(AffineMap map) {
@@ -144,8 +148,8 @@ private:
       high.push_back(apply(size - dim(0), {extent.valid[d]}));
       ragged |= !isConstantIntValue(high.back(), 0);
     }
-    Value slice = tensor::ExtractSliceOp::create(b, loc, source, offsets, valid,
-                                                 strides);
+    Value slice =
+        tensor::ExtractSliceOp::create(b, loc, source, offsets, valid, strides);
     if (!ragged)
       return slice;
     Type element = getElementTypeOrSelf(source);
@@ -171,7 +175,8 @@ private:
     if (mask.getLeft())
       low = affine::makeComposedFoldedAffineMax(
           b, loc,
-          AffineMap::get(3, 0, {dim(0) + dim(2) - dim(1) - *mask.getLeft(), zero},
+          AffineMap::get(3, 0,
+                         {dim(0) + dim(2) - dim(1) - *mask.getLeft(), zero},
                          b.getContext()),
           {rowStart, nq, nk});
     if (mask.getRight())
@@ -200,10 +205,11 @@ private:
     extent.offsets[Online::K] = keyStart;
     extent.valid[Online::K] = affine::makeComposedFoldedAffineMin(
         b, loc,
-        AffineMap::get(2, 0,
-                       {getAffineConstantExpr(schedule.getKeyTile(), b.getContext()),
-                        dim(1) - dim(0)},
-                       b.getContext()),
+        AffineMap::get(
+            2, 0,
+            {getAffineConstantExpr(schedule.getKeyTile(), b.getContext()),
+             dim(1) - dim(0)},
+            b.getContext()),
         {OpFoldResult(keyStart), OpFoldResult(high)});
     auto tile = OnlineAttentionOp::create(
         b, loc, query, loadTile(online.getKey(), maps[Online::Key]),
@@ -251,13 +257,14 @@ private:
         b, loc, types, acc, max, sum, lambda, inits[0], inits[1], inits[2],
         index(rowStart), finalize.getQueryLength(), finalize.getKeyLength(),
         finalize.getMaskAttr(), finalize.getIndexingMapsAttr(), ScheduleAttr());
-    for (auto [result, shared, slot] : llvm::zip_equal(
-             tile.getResults(), forall.getRegionIterArgs(), slots))
+    for (auto [result, shared, slot] :
+         llvm::zip_equal(tile.getResults(), forall.getRegionIterArgs(), slots))
       storeTile(forall, result, shared, maps[slot]);
   }
 
   /// Writes the valid part of `tile` to its place in `shared`.
-  void storeTile(scf::ForallOp forall, Value tile, Value shared, AffineMap map) {
+  void storeTile(scf::ForallOp forall, Value tile, Value shared,
+                 AffineMap map) {
     unsigned rank = map.getNumResults();
     SmallVector<OpFoldResult> offsets, valid;
     SmallVector<OpFoldResult> zeros(rank, b.getIndexAttr(0));
@@ -329,8 +336,9 @@ static OnlineAttentionOp getProducer(FinalizeOp finalize) {
       finalize.getSum() != online.getSumResult() ||
       !llvm::all_of(online->getUsers(),
                     [&](Operation *user) { return user == finalize; })) {
-    finalize.emitOpError("expects accumulators from one diffattn.online_attention "
-                         "that nothing else uses; run diffattn-to-online");
+    finalize.emitOpError(
+        "expects accumulators from one diffattn.online_attention "
+        "that nothing else uses; run diffattn-to-online");
     return {};
   }
   if (failed(verifyUntiled(finalize, online)))

@@ -78,8 +78,8 @@ struct HeadView {
 } // namespace
 
 /// A tensor of `shape` filled with `value`.
-static Value createFilled(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> shape,
-                          double value) {
+static Value createFilled(OpBuilder &b, Location loc,
+                          ArrayRef<OpFoldResult> shape, double value) {
   Value empty = tensor::EmptyOp::create(b, loc, shape, b.getF32Type());
   Value scalar = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
   return linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
@@ -94,7 +94,8 @@ static void convert(AttentionOp op, RewriterBase &rewriter) {
   HeadView lseHeads{1, {groups, pairs, op.getNumBranches()}};
 
   Value query = queryHeads.expand(rewriter, loc, op.getQuery());
-  SmallVector<OpFoldResult> rowShape = tensor::getMixedSizes(rewriter, loc, query);
+  SmallVector<OpFoldResult> rowShape =
+      tensor::getMixedSizes(rewriter, loc, query);
   SmallVector<OpFoldResult> accShape = rowShape;
   accShape.back() = rewriter.getIndexAttr(op.getValueDim());
   rowShape.pop_back();
@@ -129,9 +130,9 @@ static void convert(AttentionOp op, RewriterBase &rewriter) {
       FinalizeOp::getDefaultMaps(rewriter), op.getScheduleAttr());
 
   SmallVector<Value> results;
-  for (auto [from, to] : llvm::zip_equal(op.getResults(), finalize.getResults())) {
-    const HeadView &view =
-        from == op.getLse() ? lseHeads : outputHeads;
+  for (auto [from, to] :
+       llvm::zip_equal(op.getResults(), finalize.getResults())) {
+    const HeadView &view = from == op.getLse() ? lseHeads : outputHeads;
     results.push_back(view.collapse(rewriter, loc, to, from.getType()));
   }
   rewriter.replaceOp(op, results);
