@@ -93,6 +93,8 @@ static FailureOr<PairedContraction> matchContraction(linalg::GenericOp op) {
   c.reductionDim = reductions[0];
   // The innermost dimension of the output tells which operand has the lanes.
   ArrayRef<AffineExpr> out = maps[2].getResults();
+  if (out.empty())
+    return failure();
   unsigned innermost = cast<AffineDimExpr>(out.back()).getPosition();
   c.lanes = maps[0].isFunctionOfDim(innermost) ? 0 : 1;
   c.rows = 1 - c.lanes;
