@@ -214,7 +214,8 @@ LogicalResult mlir::diffattn::lowerContraction(linalg::LinalgOp op,
   // Partial sums of this many terms: see the top of the file.
   constexpr int64_t maxDepth = 32;
   int64_t depth = c.depth;
-  for (int64_t part = maxDepth; depth > maxDepth && part >= maxDepth / 2; --part)
+  for (int64_t part = maxDepth; depth > maxDepth && part >= maxDepth / 2;
+       --part)
     if (c.depth % part == 0)
       depth = part;
 

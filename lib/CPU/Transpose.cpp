@@ -64,8 +64,7 @@ static bool isCopyLike(linalg::LinalgOp op) {
     return type.isIntOrFloat() && type.getIntOrFloatBitWidth() % 8 == 0;
   };
   return op.hasPureBufferSemantics() && op.getNumDpsInputs() > 0 &&
-         op.getNumLoops() > 0 &&
-         llvm::all_of(op->getOperands(), hasBytes) &&
+         op.getNumLoops() > 0 && llvm::all_of(op->getOperands(), hasBytes) &&
          op.getNumLoops() == op.getNumParallelLoops() && hasVectorBody(op) &&
          llvm::all_of(
              maps,
