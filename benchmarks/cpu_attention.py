@@ -126,7 +126,7 @@ def plot(rows: list[dict], path: str) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    groups = sorted({(r["dtype"], r["head_dim"]) for r in rows}, reverse=True)
+    groups = list(dict.fromkeys((r["dtype"], r["head_dim"]) for r in rows))
     figure, axes = plt.subplots(1, len(groups), figsize=(4 * len(groups), 3.6), squeeze=False)
     for axis, (dtype, head_dim) in zip(axes[0], groups):
         own = [r for r in rows if (r["dtype"], r["head_dim"]) == (dtype, head_dim)]
@@ -138,8 +138,8 @@ def plot(rows: list[dict], path: str) -> None:
         axis.set_xticks(list(places), labels, fontsize=7)
         axis.set_title(f"{dtype}, d = {head_dim}")
         axis.set_ylabel("GFLOP/s")
-    axes[0][0].legend(fontsize=7)
-    figure.tight_layout()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="upper center", ncol=2)
+    figure.tight_layout(rect=(0, 0, 1, 0.92))
     figure.savefig(path, dpi=130)
 
 

@@ -224,14 +224,5 @@ FailureOr<TilingResult>
 FinalizeOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
                                     ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes) {
-  SmallVector<OpFoldResult> domainOffsets, domainSizes;
-  if (failed(getIterationDomainTileFromResultTile(
-          b, resultNumber, offsets, sizes, domainOffsets, domainSizes)))
-    return failure();
-  FailureOr<TilingResult> tiled =
-      getTiledImplementation(b, domainOffsets, domainSizes);
-  if (failed(tiled))
-    return failure();
-  tiled->tiledValues = {tiled->tiledValues[resultNumber]};
-  return tiled;
+  return tileResult(*this, b, resultNumber, offsets, sizes);
 }

@@ -165,6 +165,21 @@ void mlir::diffattn::getIterationTileFromMapped(
   }
 }
 
+FailureOr<TilingResult> mlir::diffattn::tileResult(
+    TilingInterface op, OpBuilder &b, unsigned resultNumber,
+    ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> domainOffsets, domainSizes;
+  if (failed(op.getIterationDomainTileFromResultTile(
+          b, resultNumber, offsets, sizes, domainOffsets, domainSizes)))
+    return failure();
+  FailureOr<TilingResult> tiled =
+      op.getTiledImplementation(b, domainOffsets, domainSizes);
+  if (failed(tiled))
+    return failure();
+  tiled->tiledValues = {tiled->tiledValues[resultNumber]};
+  return tiled;
+}
+
 OpFoldResult mlir::diffattn::addOfr(OpBuilder &b, Location loc,
                                     OpFoldResult lhs, OpFoldResult rhs) {
   AffineExpr d0, d1;

@@ -67,6 +67,13 @@ void getIterationTileFromMapped(AffineMap map, ArrayRef<Range> domain,
                                 SmallVectorImpl<OpFoldResult> &offsets,
                                 SmallVectorImpl<OpFoldResult> &sizes);
 
+/// The tile of `op` that computes the given tile of its result `resultNumber`,
+/// with that result alone: `generateResultTileValue` of every op here.
+FailureOr<TilingResult> tileResult(TilingInterface op, OpBuilder &b,
+                                   unsigned resultNumber,
+                                   ArrayRef<OpFoldResult> offsets,
+                                   ArrayRef<OpFoldResult> sizes);
+
 /// Sum and difference of index values, folded where possible.
 OpFoldResult addOfr(OpBuilder &b, Location loc, OpFoldResult lhs,
                     OpFoldResult rhs);
