@@ -180,7 +180,9 @@ def run(case: Case, seed: int) -> dict:
         other = peer(problem, inputs).double()
         both = keep & torch.isfinite(other)
         peer_error = rms((other - expected)[both], expected[both])
-    factor = case.factor or (1.1 if problem.dtype == "f32" else 1.0)
+    # 16 bits: at most the peer's. Where both have just the one rounding of the
+    # output (one key), they differ in the third digit either way.
+    factor = case.factor or (1.1 if problem.dtype == "f32" else 1.01)
     floor = {"f32": 1e-7, "f16": 0.0, "bf16": 0.0}[problem.dtype]
     bound = max(floor, factor * peer_error) if not math.isnan(peer_error) else \
         {"f32": 2e-6, "f16": 1e-3, "bf16": 5e-3}[problem.dtype]  # fmt: skip

@@ -73,6 +73,9 @@ llvm::Error mlir::diffattn::optimizeLLVMIR(llvm::Module &module,
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = true;
   tuning.SLPVectorization = true;
+  // Blocks of registers are unrolled where the pipeline makes them. Unrolling
+  // the loops around them brings little and doubles the compile time.
+  tuning.LoopUnrolling = false;
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
