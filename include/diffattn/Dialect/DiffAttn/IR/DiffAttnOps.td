@@ -44,6 +44,10 @@ def DiffAttn_AttentionOp : DiffAttn_Op<"attention", [
     NaN and infinity propagate. Rounding to the output's element type happens
     once, after the subtraction.
 
+    Keys and values that the mask hides must be finite: where a tile holds
+    visible keys as well, lowerings multiply the hidden ones by zero, as every
+    flash attention does, and zero times infinity is NaN.
+
     Shapes, with `h` pairs, `H = 2h` query heads (`H` heads without lambda):
 
     | operand | shape | element type |
