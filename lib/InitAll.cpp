@@ -11,6 +11,7 @@
 #include "diffattn/CPU/Passes.h"
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
+#include "diffattn/Dialect/Tile/IR/Tile.h"
 #include "diffattn/Pipelines/Passes.h"
 #include "diffattn/Pipelines/Pipelines.h"
 #include "diffattn/Target/LLVMEmission.h"
@@ -45,8 +46,10 @@
 #include "mlir/Dialect/ControlFlow/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/ValueBoundsOpInterfaceImpl.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -138,12 +141,14 @@ static void registerLLVMConversion(DialectRegistry &registry) {
 
 void mlir::diffattn::registerAllDialects(DialectRegistry &registry) {
   registry
-      .insert<diffattn::DiffAttnDialect, affine::AffineDialect, amx::AMXDialect,
-              arith::ArithDialect, bufferization::BufferizationDialect,
-              cf::ControlFlowDialect, func::FuncDialect, index::IndexDialect,
+      .insert<diffattn::DiffAttnDialect, diffattn::tile::TileDialect,
+              affine::AffineDialect, amx::AMXDialect, arith::ArithDialect,
+              bufferization::BufferizationDialect, cf::ControlFlowDialect,
+              func::FuncDialect, gpu::GPUDialect, index::IndexDialect,
               linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
-              memref::MemRefDialect, omp::OpenMPDialect, scf::SCFDialect,
-              tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
+              memref::MemRefDialect, NVVM::NVVMDialect, omp::OpenMPDialect,
+              scf::SCFDialect, tensor::TensorDialect, ub::UBDialect,
+              vector::VectorDialect>();
   func::registerInlinerExtension(registry);
   registerBufferization(registry);
   registerTiling(registry);

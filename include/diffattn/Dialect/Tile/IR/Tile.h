@@ -1,0 +1,64 @@
+//===- Tile.h - The diffattn_tile dialect -----------------------*- C++ -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// Umbrella header: dialect, layouts, types and ops. docs/tile-dialect.md teaches
+// the ideas, docs/reference says what each op means.
+
+#ifndef DIFFATTN_DIALECT_TILE_IR_TILE_H
+#define DIFFATTN_DIALECT_TILE_IR_TILE_H
+
+#include "diffattn/Dialect/Tile/IR/Layout.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/IntegerSet.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "diffattn/Dialect/Tile/IR/TileDialect.h.inc"
+
+#include "diffattn/Dialect/Tile/IR/TileEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "diffattn/Dialect/Tile/IR/TileAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "diffattn/Dialect/Tile/IR/TileTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "diffattn/Dialect/Tile/IR/TileOps.h.inc"
+
+namespace mlir::diffattn::tile {
+
+/// The layout of a tensor, null before layouts are assigned.
+inline FragmentAttr getLayout(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type ? dyn_cast_if_present<FragmentAttr>(type.getEncoding())
+              : FragmentAttr();
+}
+
+/// Discardable attributes of the kernel, a gpu.func.
+namespace attr {
+/// Bytes of shared memory, an i64 written by diffattn-tile-allocate.
+inline constexpr llvm::StringLiteral sharedBytes = "diffattn_tile.shared_bytes";
+/// Factors of the number of thread blocks, an array of dictionaries as in the
+/// manifest.
+inline constexpr llvm::StringLiteral grid = "diffattn_tile.grid";
+/// Number of warps, an i64 of the schedule.
+inline constexpr llvm::StringLiteral warps = "diffattn_tile.warps";
+/// Slots of each ring of staged operands, an i64 of the schedule.
+inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
+} // namespace attr
+
+} // namespace mlir::diffattn::tile
+
+#endif // DIFFATTN_DIALECT_TILE_IR_TILE_H

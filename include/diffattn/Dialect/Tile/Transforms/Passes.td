@@ -1,0 +1,151 @@
+//===- Passes.td - Passes of the diffattn_tile dialect ------*- tablegen -*-==//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD
+#define DIFFATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+class TilePass<string flag, string anchor = "::mlir::gpu::GPUFuncOp">
+    : Pass<flag, anchor> {
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect"];
+}
+
+def LinalgToTilePass : TilePass<"diffattn-to-tile", "::mlir::ModuleOp"> {
+  let summary = "Map tiles of linalg on tensors to a kernel of the tile dialect";
+  let description = [{
+    Requires: functions whose work is one `scf.forall` over tiles
+    (`diffattn-tile`, `diffattn-decompose-tiles`), with reshapes of arguments
+    around it.
+
+    Produces: for each function a `gpu.func` kernel in a `gpu.module`, its
+    parameters strided memrefs (arguments, then results that are no argument),
+    and erases the function. One thread block runs one iteration of the
+    `scf.forall`. Each op inside is mapped by itself:
+
+    | linalg on tensors | tile dialect |
+    |---|---|
+    | pad of a slice of an argument | `load` |
+    | `linalg.generic`, all parallel | `arith`/`math` on tensors, `broadcast`, `index` |
+    | select by comparisons of indices | `mask` |
+    | product and sum over one dimension of two tiles | `dot` |
+    | addition or maximum over one dimension | `reduce` |
+    | slice of a tile | `select` |
+    | parallel insert of a slice | `store` |
+
+    Unit dimensions are dropped. The left operand of a product is rounded to the
+    type of the right one: matrix instructions multiply 16-bit operands.
+    Kernels carry the factors of their grid (`diffattn_tile.grid`), their warps
+    and their stages.
+  }];
+  let dependentDialects = [
+    "::mlir::diffattn::tile::TileDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def AssignLayoutsPass : TilePass<"diffattn-tile-assign-layouts"> {
+  let summary = "Give every tensor a layout";
+  let description = [{
+    Requires: tensors without encodings; `diffattn_tile.warps` on the kernel.
+
+    Accumulators and left operands of `dot` get the layout of the matrix
+    instruction (`getRowFragment`): the first eight rows of an instruction's
+    block run along the innermost row dimension, and a dimension that
+    `select` picks from lies between row r and row r + 8, so that one thread
+    holds all of it. From there layouts spread through element-wise ops,
+    reductions, broadcasts and loops. Where two meet that differ, a
+    `convert_layout` is inserted; equal normal forms need none.
+
+    Produces: every tensor has a `fragment` encoding.
+  }];
+}
+
+def StagePass : TilePass<"diffattn-tile-stage"> {
+  let summary = "Bring operands of products to shared memory";
+  let description = [{
+    A `load` used as an operand of `dot` becomes an `alloc` of a swizzled
+    buffer, an `async_copy` into it, a wait and a barrier, and `dot` reads the
+    buffer. Correct and slow: nothing overlaps yet.
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect"];
+}
+
+def PipelinePass : TilePass<"diffattn-tile-pipeline"> {
+  let summary = "Overlap copies with the products of earlier tiles";
+  let description = [{
+    Requires: loops as `diffattn-tile-stage` leaves them: each buffer written by
+    one `async_copy` per iteration, then commit, wait and barrier, then read.
+
+    Each buffer gets a ring of `diffattn_tile.stages` slots. The copy for `stages` iterations ahead
+    is issued right after the first barrier that follows the last read of the
+    slot it overwrites, waits count the groups committed since, and the
+    first copies of each ring go before the loop. With one stage the copy of the
+    next keys runs under this tile's softmax and second product, that of the
+    values under the first product and the softmax.
+
+    Left alone, with a remark: loops whose copies depend on more than the
+    induction variable.
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect"];
+}
+
+def PeelMasksPass : TilePass<"diffattn-tile-peel-masks"> {
+  let summary = "Run the iterations that no mask cuts in a loop without masks";
+  let description = [{
+    A loop with `mask` ops becomes up to three loops over consecutive ranges:
+    iterations before, within and after the range in which all constraints
+    hold for every element, the middle one without its masks and what only
+    they need. Constraints whose symbol grows with the induction variable bound
+    the range from below, those whose symbol falls bound it from above. Masks
+    with other symbols stay.
+
+    The loops share their carried values, so a pipeline runs on across them.
+  }];
+}
+
+def SelectOperandsPass : TilePass<"diffattn-tile-select-operands"> {
+  let summary = "Feed matrix instructions from registers";
+  let description = [{
+    A `dot` on shared memory becomes steps of 16 along `k`, each a `local_load` of one
+    slice of its operands and a `dot` on registers: what `mma.sync` takes.
+  }];
+}
+
+def AllocatePass : TilePass<"diffattn-tile-allocate"> {
+  let summary = "Place buffers in shared memory";
+  let description = [{
+    Gives each `alloc` an offset; buffers whose lifetimes do not overlap may
+    share bytes. Writes `diffattn_tile.shared_bytes`. Fails if `limit` bytes do
+    not suffice, naming the largest buffers. Checks each `local_load` and `async_copy` for bank
+    conflicts; a remark of category `diffattn-tile-allocate` reports them.
+  }];
+  let options = [Option<"limit", "limit", "int64_t", /*default=*/"166912",
+                        "Shared memory of a thread block, in bytes">];
+}
+
+def TileToNVVMPass : TilePass<"diffattn-tile-to-nvvm"> {
+  let summary = "Lower tiles to the code of one thread";
+  let description = [{
+    Requires: layouts assigned, buffers placed, products on registers.
+
+    Each tensor becomes one scalar per register of its layout (16-bit floats in
+    pairs), each op its instruction: `ldmatrix`, `mma.sync`, `cp.async`,
+    shuffles, `ex2.approx`. Buffers become shared memory addresses. What is left
+    is `arith`, `scf`, `memref`, `gpu` and `nvvm`.
+  }];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+#endif // DIFFATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD

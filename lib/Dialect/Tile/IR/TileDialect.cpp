@@ -1,0 +1,358 @@
+//===- TileDialect.cpp - Dialect, layouts and types -----------------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Dialect/Tile/IR/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::diffattn::tile;
+
+#include "diffattn/Dialect/Tile/IR/TileDialect.cpp.inc"
+#include "diffattn/Dialect/Tile/IR/TileEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "diffattn/Dialect/Tile/IR/TileAttrs.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "diffattn/Dialect/Tile/IR/TileTypes.cpp.inc"
+
+namespace {
+/// Layouts are long: print each once, at the top.
+struct TileOpAsmInterface : OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+  AliasResult getAlias(Attribute attr, raw_ostream &os) const final {
+    if (isa<FragmentAttr>(attr))
+      os << "fragment";
+    else if (isa<SharedAttr>(attr))
+      os << "shared";
+    else
+      return AliasResult::NoAlias;
+    return AliasResult::OverridableAlias;
+  }
+};
+} // namespace
+
+void TileDialect::initialize() {
+  addInterfaces<TileOpAsmInterface>();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "diffattn/Dialect/Tile/IR/TileAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "diffattn/Dialect/Tile/IR/TileTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "diffattn/Dialect/Tile/IR/TileOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Digits
+//===----------------------------------------------------------------------===//
+
+/// digit ::= (`d` dim | `_`) `*` extent (`:` stride)?
+static ParseResult parseDigit(AsmParser &parser, Digit &digit) {
+  StringRef name;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&name))
+    return failure();
+  digit.dim = Digit::copies;
+  if (name != "_" &&
+      (!name.consume_front("d") || name.getAsInteger(10, digit.dim)))
+    return parser.emitError(loc)
+           << "expects a digit d<dimension>*<extent>[:<stride>] or _*<extent>";
+  if (parser.parseStar() || parser.parseInteger(digit.extent))
+    return failure();
+  digit.stride = 1;
+  if (succeeded(parser.parseOptionalColon()))
+    return parser.parseInteger(digit.stride);
+  return success();
+}
+
+static ParseResult parseDigits(AsmParser &parser, Digits &digits) {
+  return parser.parseCommaSeparatedList(
+      AsmParser::Delimiter::Square,
+      [&] { return parseDigit(parser, digits.emplace_back()); });
+}
+
+static void printDigits(AsmPrinter &printer, ArrayRef<Digit> digits) {
+  printer << '[';
+  llvm::interleaveComma(digits, printer, [&](const Digit &digit) {
+    if (digit.dim == Digit::copies)
+      printer << '_';
+    else
+      printer << 'd' << digit.dim;
+    printer << '*' << digit.extent;
+    if (digit.stride != 1)
+      printer << ':' << digit.stride;
+  });
+  printer << ']';
+}
+
+static LogicalResult
+verifyDigits(function_ref<InFlightDiagnostic()> emitError, StringRef name,
+             ArrayRef<Digit> digits, bool allowCopies) {
+  // A bound keeps products of extents far from overflow.
+  constexpr int64_t bound = 1 << 16;
+  for (const Digit &digit : digits) {
+    if (digit.extent < 1 || digit.extent > bound || digit.stride < 1 ||
+        digit.stride > bound || digit.dim > 15)
+      return emitError() << "expects " << name
+                         << " digits with extents and strides between 1 and "
+                         << bound << " and dimensions up to 15";
+    if (digit.dim == Digit::copies && !allowCopies)
+      return emitError() << "expects no copies among the " << name << " digits";
+  }
+  if (digits.size() > 16 || normalize(digits) != Digits(digits))
+    return emitError() << "expects " << name
+                       << " digits in normal form: no extent of 1, digits that "
+                          "continue each other joined";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// FragmentAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   ArrayRef<Digit> registers,
+                                   ArrayRef<Digit> lanes,
+                                   ArrayRef<Digit> warps) {
+  if (failed(verifyDigits(emitError, "register", registers, false)) ||
+      failed(verifyDigits(emitError, "lane", lanes, true)) ||
+      failed(verifyDigits(emitError, "warp", warps, true)))
+    return failure();
+  if (getNumIndices(lanes) != 32)
+    return emitError() << "expects lane digits for 32 lanes, but got "
+                       << getNumIndices(lanes);
+  return success();
+}
+
+Attribute FragmentAttr::parse(AsmParser &parser, Type) {
+  Digits registers, lanes, warps;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseKeyword("register") ||
+      parser.parseEqual() || parseDigits(parser, registers) ||
+      parser.parseComma() || parser.parseKeyword("lane") ||
+      parser.parseEqual() || parseDigits(parser, lanes) ||
+      parser.parseComma() || parser.parseKeyword("warp") ||
+      parser.parseEqual() || parseDigits(parser, warps) ||
+      parser.parseGreater())
+    return {};
+  return parser.getChecked<FragmentAttr>(loc, parser.getContext(),
+                                         ArrayRef<Digit>(registers),
+                                         ArrayRef<Digit>(lanes),
+                                         ArrayRef<Digit>(warps));
+}
+
+void FragmentAttr::print(AsmPrinter &printer) const {
+  printer << "<register = ";
+  printDigits(printer, getRegisters());
+  printer << ", lane = ";
+  printDigits(printer, getLanes());
+  printer << ", warp = ";
+  printDigits(printer, getWarps());
+  printer << ">";
+}
+
+LogicalResult FragmentAttr::verifyEncoding(
+    ArrayRef<int64_t> shape, Type elementType,
+    function_ref<InFlightDiagnostic()> emitError) const {
+  Digits all = concat(getRegisters(), getLanes());
+  all.append(getWarps().begin(), getWarps().end());
+  if (isExactCover(all, shape))
+    return success();
+  InFlightDiagnostic diagnostic = emitError();
+  diagnostic << "expects a fragment that reaches every element of a tensor of "
+                "shape ";
+  llvm::interleave(shape, diagnostic, "x");
+  return diagnostic << " exactly once";
+}
+
+int64_t FragmentAttr::getNumRegisters() const {
+  return getNumIndices(getRegisters());
+}
+
+int64_t FragmentAttr::getNumWarps() const { return getNumIndices(getWarps()); }
+
+SmallVector<int64_t> FragmentAttr::getCoordinates(int64_t reg, int64_t lane,
+                                                  int64_t warp,
+                                                  unsigned rank) const {
+  SmallVector<int64_t> coordinates(rank, 0);
+  addCoordinates(getRegisters(), reg, coordinates);
+  addCoordinates(getLanes(), lane, coordinates);
+  addCoordinates(getWarps(), warp, coordinates);
+  return coordinates;
+}
+
+FragmentAttr FragmentAttr::dropDim(int64_t dim) const {
+  auto drop = [&](ArrayRef<Digit> digits, bool keepCopies) {
+    Digits result;
+    for (Digit digit : digits) {
+      if (digit.dim == dim && !keepCopies)
+        continue;
+      if (digit.dim == dim)
+        digit = {Digit::copies, digit.extent};
+      else if (digit.dim > dim)
+        --digit.dim;
+      result.push_back(digit);
+    }
+    return normalize(result);
+  };
+  return FragmentAttr::get(getContext(), drop(getRegisters(), false),
+                           drop(getLanes(), true), drop(getWarps(), true));
+}
+
+bool FragmentAttr::isThreadLocal(int64_t dim) const {
+  auto moves = [&](const Digit &digit) { return digit.dim == dim; };
+  return llvm::none_of(getLanes(), moves) && llvm::none_of(getWarps(), moves);
+}
+
+//===----------------------------------------------------------------------===//
+// SharedAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult SharedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 ArrayRef<Digit> digits, int64_t swizzle) {
+  if (failed(verifyDigits(emitError, "offset", digits, false)))
+    return failure();
+  if (swizzle != 0 && swizzle != 32 && swizzle != 64 && swizzle != 128)
+    return emitError() << "expects a swizzle span of 0, 32, 64 or 128 bytes, "
+                          "but got "
+                       << swizzle;
+  return success();
+}
+
+Attribute SharedAttr::parse(AsmParser &parser, Type) {
+  Digits digits;
+  int64_t swizzle;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parseDigits(parser, digits) ||
+      parser.parseComma() || parser.parseKeyword("swizzle") ||
+      parser.parseEqual() || parser.parseInteger(swizzle) ||
+      parser.parseGreater())
+    return {};
+  return parser.getChecked<SharedAttr>(loc, parser.getContext(),
+                                       ArrayRef<Digit>(digits), swizzle);
+}
+
+void SharedAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  printDigits(printer, getDigits());
+  printer << ", swizzle = " << getSwizzle() << ">";
+}
+
+int64_t SharedAttr::applySwizzle(int64_t byteOffset) const {
+  return byteOffset ^ (byteOffset >> 3 & getSwizzleMask());
+}
+
+int64_t SharedAttr::getByteOffset(ArrayRef<int64_t> coordinates,
+                                  int64_t elementBytes) const {
+  int64_t offset = 0, place = 1;
+  for (const Digit &digit : getDigits()) {
+    offset += coordinates[digit.dim] / digit.stride % digit.extent * place;
+    place *= digit.extent;
+  }
+  return applySwizzle(offset * elementBytes);
+}
+
+int64_t SharedAttr::getContiguousDim() const {
+  return getDigits().empty() ? 0 : getDigits().front().dim;
+}
+
+LogicalResult
+SharedAttr::verifyShape(ArrayRef<int64_t> shape,
+                        function_ref<InFlightDiagnostic()> emitError) const {
+  if (isExactCover(getDigits(), shape))
+    return success();
+  InFlightDiagnostic diagnostic = emitError();
+  diagnostic << "expects a layout that places every element of a tile of "
+                "shape ";
+  llvm::interleave(shape, diagnostic, "x");
+  return diagnostic << " exactly once";
+}
+
+//===----------------------------------------------------------------------===//
+// BufferType
+//===----------------------------------------------------------------------===//
+
+LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t slots, ArrayRef<int64_t> shape,
+                                 Type elementType, SharedAttr layout) {
+  if (slots < 1 || slots > 64)
+    return emitError() << "expects between 1 and 64 slots, but got " << slots;
+  if (!elementType.isIntOrFloat() || elementType.getIntOrFloatBitWidth() % 8)
+    return emitError() << "expects elements of whole bytes, but got "
+                       << elementType;
+  int64_t elements = 1;
+  for (int64_t size : shape)
+    if (size < 1 || (elements *= size) > (1 << 20))
+      return emitError() << "expects a static tile of at most 2^20 elements";
+  return layout.verifyShape(shape, emitError);
+}
+
+/// buffer ::= `<` (slots `x`)? shape-and-type `,` layout `>`, the tile in
+/// brackets.
+Type BufferType::parse(AsmParser &parser) {
+  int64_t slots = 1;
+  SmallVector<int64_t> shape;
+  Type elementType;
+  SharedAttr layout;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess())
+    return {};
+  OptionalParseResult ring = parser.parseOptionalInteger(slots);
+  if (ring.has_value() && (failed(*ring) || parser.parseKeyword("x")))
+    return {};
+  if (parser.parseLSquare() ||
+      parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
+      parser.parseType(elementType) || parser.parseRSquare() ||
+      parser.parseComma() || parser.parseAttribute(layout) ||
+      parser.parseGreater())
+    return {};
+  return parser.getChecked<BufferType>(loc, parser.getContext(), slots,
+                                       ArrayRef<int64_t>(shape), elementType,
+                                       layout);
+}
+
+void BufferType::print(AsmPrinter &printer) const {
+  printer << "<";
+  if (getSlots() != 1)
+    printer << getSlots() << " x ";
+  printer << "[";
+  for (int64_t size : getShape())
+    printer << size << "x";
+  printer << getElementType() << "], " << getLayout() << ">";
+}
+
+int64_t BufferType::getElementBytes() const {
+  return getElementType().getIntOrFloatBitWidth() / 8;
+}
+
+int64_t BufferType::getSlotBytes() const {
+  constexpr int64_t alignment = 1024;
+  int64_t bytes = getElementBytes();
+  for (int64_t size : getShape())
+    bytes *= size;
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+int64_t BufferType::getTotalBytes() const { return getSlots() * getSlotBytes(); }
+
+BufferType BufferType::getSlotType() const {
+  return get(getContext(), 1, getShape(), getElementType(), getLayout());
+}
