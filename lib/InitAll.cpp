@@ -12,6 +12,7 @@
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
 #include "diffattn/Dialect/Tile/IR/Tile.h"
+#include "diffattn/Dialect/Tile/Transforms/Passes.h"
 #include "diffattn/Pipelines/Passes.h"
 #include "diffattn/Pipelines/Pipelines.h"
 #include "diffattn/Target/LLVMEmission.h"
@@ -159,6 +160,7 @@ void mlir::diffattn::registerAllPasses() {
   registerDiffAttnPasses();
   registerDiffAttnCPUPasses();
   registerDiffAttnPipelinesPasses();
+  tile::registerDiffAttnTilePasses();
   registerPipelines();
 
   registerTransformsPasses();

@@ -77,9 +77,9 @@ static LogicalResult verifyGlobal(Operation *op, MemRefType memref, Type tile) {
     return op->emitOpError("expects global memory of rank ")
            << shape.size() << ", but got " << memref.getRank();
   for (auto [dim, size] : llvm::enumerate(shape))
-    if (!memref.isDynamicDim(dim) && memref.getDimSize(dim) != size)
-      return op->emitOpError("expects global size ")
-             << size << " or ? in dimension " << dim << ", but got "
+    if (!memref.isDynamicDim(dim) && memref.getDimSize(dim) > size)
+      return op->emitOpError("expects global size ? or at most ")
+             << size << " in dimension " << dim << ", but got "
              << memref.getDimSize(dim);
   return success();
 }

@@ -57,6 +57,10 @@ inline constexpr llvm::StringLiteral grid = "diffattn_tile.grid";
 inline constexpr llvm::StringLiteral warps = "diffattn_tile.warps";
 /// Slots of each ring of staged operands, an i64 of the schedule.
 inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
+/// Of a parameter: "read" or "write".
+inline constexpr llvm::StringLiteral access = "diffattn_tile.access";
+/// Of a written parameter: the number of the function result, an i64.
+inline constexpr llvm::StringLiteral result = "diffattn_tile.result";
 } // namespace attr
 
 } // namespace mlir::diffattn::tile

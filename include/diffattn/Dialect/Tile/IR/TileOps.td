@@ -28,8 +28,8 @@ def Tile_Operand : AnyTypeOf<[Tile_Tensor, Tile_BufferType],
 def Tile_LoadOp : Tile_Op<"load"> {
   let summary = "Read a tile of global memory into registers";
   let description = [{
-    Element (i, j, ...) of the result is that of `source`, or zero where a
-    run-time size of `source` ends before it. Static sizes equal the tile's.
+    Element (i, j, ...) of the result is that of `source`, or zero where
+    `source` ends before it. No static size is larger than the tile's.
 
     ```mlir
     %q = diffattn_tile.load %view : memref<?x2x128xbf16, strided<[?, ?, 1], offset: ?>> -> tensor<64x2x128xbf16>
