@@ -153,25 +153,29 @@ LogicalResult AsyncCopyOp::verify() {
   return success();
 }
 
-LogicalResult LocalLoadOp::verify() {
-  BufferType source = getSource().getType();
-  auto result = getResult().getType();
-  if (failed(verifySlot(*this, source)))
-    return failure();
-  if (source.getElementType() != result.getElementType() ||
-      source.getRank() != result.getRank() ||
-      getOffsets().size() != source.getShape().size())
-    return emitOpError("expects a result, and offsets, of the rank and element "
-                       "type of ")
-           << source;
-  for (auto [dim, size] : llvm::enumerate(source.getShape())) {
-    int64_t offset = getOffsets()[dim];
-    if (offset < 0 || offset + result.getDimSize(dim) > size)
-      return emitOpError("reads beyond the buffer: offset ")
-             << offset << " and size " << result.getDimSize(dim)
+/// `part` is the part of `whole` at `offsets`.
+static LogicalResult verifyPart(Operation *op, Type whole,
+                                ArrayRef<int64_t> offsets,
+                                RankedTensorType part) {
+  ArrayRef<int64_t> shape = getTileShape(whole);
+  if (getTileElementType(whole) != part.getElementType() ||
+      shape.size() != part.getShape().size() || offsets.size() != shape.size())
+    return op->emitOpError("expects a result, and offsets, of the rank and "
+                           "element type of ")
+           << whole;
+  for (auto [dim, size] : llvm::enumerate(shape))
+    if (offsets[dim] < 0 || offsets[dim] + part.getDimSize(dim) > size)
+      return op->emitOpError("reads beyond its source: offset ")
+             << offsets[dim] << " and size " << part.getDimSize(dim)
              << " in dimension " << dim << " of " << size;
-  }
   return success();
+}
+
+LogicalResult LocalLoadOp::verify() {
+  if (failed(verifySlot(*this, getSource().getType())))
+    return failure();
+  return verifyPart(*this, getSource().getType(), getOffsets(),
+                    getResult().getType());
 }
 
 LogicalResult LocalStoreOp::verify() {
@@ -272,6 +276,19 @@ LogicalResult SelectOp::verify() {
     return emitOpError("expects dimension ")
            << getDim() << " to lie within a thread, but its layout is "
            << layout;
+  return success();
+}
+
+LogicalResult SliceOp::verify() {
+  RankedTensorType source = getSource().getType();
+  if (failed(verifyPart(*this, source, getOffsets(), getResult().getType())))
+    return failure();
+  FragmentAttr layout = getFragment(source);
+  for (auto [dim, size] : llvm::enumerate(source.getShape()))
+    if (layout && size != getResult().getType().getDimSize(dim) &&
+        getOffsets()[dim] % 8)
+      return emitOpError("expects offsets that are multiples of 8, but got ")
+             << getOffsets()[dim] << " in dimension " << dim;
   return success();
 }
 

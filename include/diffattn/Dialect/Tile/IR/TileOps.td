@@ -229,6 +229,22 @@ def Tile_SelectOp : Tile_Op<"select", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_SliceOp : Tile_Op<"slice", [Pure]> {
+  let summary = "Part of a tensor";
+  let description = [{
+    The part of the result's shape that starts at the static `offsets`. With the
+    cut dimensions thread-local, a renaming of registers.
+
+    ```mlir
+    %step = diffattn_tile.slice %p[0, 0, 16] : tensor<64x2x64xbf16> -> tensor<64x2x16xbf16>
+    ```
+  }];
+  let arguments = (ins Tile_Tensor:$source, DenseI64ArrayAttr:$offsets);
+  let results = (outs Tile_Tensor:$result);
+  let assemblyFormat = "$source `` $offsets attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_MaskOp : Tile_Op<"mask", [Pure, AllTypesMatch<["source", "result"]>]> {
   let summary = "Replace the elements outside a set of positions";
   let description = [{

@@ -50,4 +50,69 @@ def LinalgToTilePass : TilePass<"diffattn-to-tile", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect"];
 }
 
+def StagePass : TilePass<"diffattn-tile-stage"> {
+  let summary = "Bring operands of products to shared memory";
+  let description = [{
+    A `load` used as an operand of `dot` becomes an `alloc` of a swizzled
+    buffer, an `async_copy` into it, a wait and a barrier, and `dot` reads the
+    buffer. Correct and slow: nothing overlaps yet.
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect"];
+}
+
+def AssignLayoutsPass : TilePass<"diffattn-tile-assign-layouts"> {
+  let summary = "Give every tensor a layout";
+  let description = [{
+    Requires: tensors without encodings; `diffattn_tile.warps` on the kernel.
+
+    Accumulators and left operands of `dot` get the layout of the matrix
+    instruction (`getRowFragment`): the first eight rows of an instruction's
+    block run along the innermost row dimension, and a dimension that
+    `select` picks from lies between row r and row r + 8, so that one thread
+    holds all of it. From there layouts spread through element-wise ops,
+    reductions, broadcasts and loops. Where two meet that differ, a
+    `convert_layout` is inserted; equal normal forms need none.
+
+    Produces: every tensor has a `fragment` encoding.
+  }];
+}
+
+def SelectOperandsPass : TilePass<"diffattn-tile-select-operands"> {
+  let summary = "Feed matrix instructions from registers";
+  let description = [{
+    A `dot` on shared memory becomes steps of 16 along `k`, each a `local_load` of one
+    slice of its operands and a `dot` on registers: what `mma.sync` takes.
+  }];
+}
+
+def AllocatePass : TilePass<"diffattn-tile-allocate"> {
+  let summary = "Place buffers in shared memory";
+  let description = [{
+    Gives each `alloc` an offset; buffers whose lifetimes do not overlap may
+    share bytes. Writes `diffattn_tile.shared_bytes`. Fails if `limit` bytes do
+    not suffice, naming the largest buffers. Checks each `local_load` and `async_copy` for bank
+    conflicts; a remark of category `diffattn-tile-allocate` reports them.
+  }];
+  let options = [Option<"limit", "limit", "int64_t", /*default=*/"166912",
+                        "Shared memory of a thread block, in bytes">];
+}
+
+def TileToNVVMPass : TilePass<"diffattn-tile-to-nvvm"> {
+  let summary = "Lower tiles to the code of one thread";
+  let description = [{
+    Requires: layouts assigned, buffers placed, products on registers.
+
+    Each tensor becomes one scalar per register of its layout (16-bit floats in
+    pairs), each op its instruction: `ldmatrix`, `mma.sync`, `cp.async`,
+    shuffles, `ex2.approx`. Buffers become shared memory addresses. What is left
+    is `arith`, `scf`, `memref`, `gpu` and `nvvm`.
+  }];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
 #endif // DIFFATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD

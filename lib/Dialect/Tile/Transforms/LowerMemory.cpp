@@ -1,0 +1,649 @@
+//===- LowerMemory.cpp - Global and shared memory, for one thread ---------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ThreadCode.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <map>
+
+using namespace mlir;
+using namespace mlir::diffattn::tile;
+
+static FragmentAttr getFragment(Type type) {
+  return dyn_cast_if_present<FragmentAttr>(
+      cast<RankedTensorType>(type).getEncoding());
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A strided view of global memory: where it starts, in bytes, and how far it
+/// reaches.
+struct GlobalView {
+  GlobalView(OpBuilder &builder, Location loc, Value memref)
+      : type(cast<MemRefType>(memref.getType())),
+        metadata(memref::ExtractStridedMetadataOp::create(builder, loc, memref)),
+        bytes(type.getElementTypeBitWidth() / 8) {
+    Value start = memref::ExtractAlignedPointerAsIndexOp::create(
+        builder, loc, metadata.getBaseBuffer());
+    Value offset = arith::MulIOp::create(builder, loc, metadata.getOffset(),
+                                         index(builder, loc, bytes));
+    base = arith::AddIOp::create(builder, loc, start, offset);
+  }
+
+  /// The byte distance of one step along `dim`.
+  Value getStride(OpBuilder &builder, Location loc, unsigned dim) {
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (succeeded(type.getStridesAndOffset(strides, offset)) &&
+        !ShapedType::isDynamic(strides[dim]))
+      return index(builder, loc, strides[dim] * bytes);
+    return arith::MulIOp::create(builder, loc, metadata.getStrides()[dim],
+                                 index(builder, loc, bytes));
+  }
+
+  /// The number of valid positions along `dim`, an i32; null if all `size`.
+  Value getExtent(OpBuilder &builder, Location loc, unsigned dim,
+                  int64_t size) {
+    if (type.getShape()[dim] == size)
+      return {};
+    return arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                      metadata.getSizes()[dim]);
+  }
+
+  /// `base` plus the thread's coordinates (i32, null for zero) along each
+  /// dimension.
+  Value getThreadAddress(OpBuilder &builder, Location loc,
+                         ArrayRef<Value> coordinates) {
+    Value address = base;
+    for (auto [dim, coordinate] : llvm::enumerate(coordinates)) {
+      if (!coordinate)
+        continue;
+      Value position = arith::IndexCastOp::create(
+          builder, loc, builder.getIndexType(), coordinate);
+      address = arith::AddIOp::create(
+          builder, loc, address,
+          arith::MulIOp::create(builder, loc, position,
+                                getStride(builder, loc, dim)));
+    }
+    return address;
+  }
+
+  static Value index(OpBuilder &builder, Location loc, int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+
+  static Value pointer(OpBuilder &builder, Location loc, Value address) {
+    Value number = arith::IndexCastOp::create(builder, loc,
+                                              builder.getI64Type(), address);
+    return LLVM::IntToPtrOp::create(
+        builder, loc, LLVM::LLVMPointerType::get(builder.getContext(), 1),
+        number);
+  }
+
+  MemRefType type;
+  memref::ExtractStridedMetadataOp metadata;
+  int64_t bytes;
+  Value base;
+};
+
+/// What a thread needs to reach its registers' elements in global memory.
+class GlobalAccess {
+public:
+  GlobalAccess(OpBuilder &builder, Location loc, Value memref,
+               RankedTensorType tile)
+      : loc(loc), view(builder, loc, memref), tile(tile),
+        layout(getFragment(tile)),
+        thread(createThreadCoordinates(builder, loc, layout, tile.getRank())),
+        address(view.getThreadAddress(builder, loc, thread)) {
+    for (unsigned dim = 0; dim < tile.getRank(); ++dim)
+      extents.push_back(view.getExtent(builder, loc, dim, tile.getDimSize(dim)));
+  }
+
+  SmallVector<int64_t> getPosition(int64_t reg) {
+    return layout.getCoordinates(reg, 0, 0, tile.getRank());
+  }
+
+  /// The coordinates that decide whether an element is valid.
+  SmallVector<int64_t> getGuardKey(ArrayRef<int64_t> position) {
+    SmallVector<int64_t> key;
+    for (auto [dim, extent] : llvm::enumerate(extents))
+      key.push_back(extent ? position[dim] : 0);
+    return key;
+  }
+
+  /// Whether elements at `position` of this thread are valid; null if always.
+  Value createGuard(OpBuilder &builder, ArrayRef<int64_t> position) {
+    Value guard;
+    for (auto [dim, extent] : llvm::enumerate(extents)) {
+      if (!extent)
+        continue;
+      Value coordinate = createI32(builder, loc, position[dim]);
+      if (thread[dim])
+        coordinate =
+            arith::AddIOp::create(builder, loc, coordinate, thread[dim]);
+      Value valid = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::slt, coordinate, extent);
+      guard = guard ? arith::AndIOp::create(builder, loc, guard, valid)
+                          .getResult()
+                    : valid;
+    }
+    return guard;
+  }
+
+  Value createPointer(OpBuilder &builder, ArrayRef<int64_t> position) {
+    Value place = address;
+    for (auto [dim, coordinate] : llvm::enumerate(position)) {
+      if (!coordinate)
+        continue;
+      Value step = arith::MulIOp::create(
+          builder, loc, view.getStride(builder, loc, dim),
+          GlobalView::index(builder, loc, coordinate));
+      place = arith::AddIOp::create(builder, loc, place, step);
+    }
+    return GlobalView::pointer(builder, loc, place);
+  }
+
+  /// Of lanes and warps that hold copies, the first; null if none hold copies.
+  Value createIsFirstCopy(OpBuilder &builder) {
+    Value result;
+    Value number = createThreadId(builder, loc);
+    int64_t place = 1;
+    auto visit = [&](ArrayRef<Digit> digits) {
+      for (const Digit &digit : digits) {
+        if (digit.dim == Digit::copies) {
+          Value copy = arith::DivUIOp::create(builder, loc, number,
+                                              createI32(builder, loc, place));
+          copy = arith::RemUIOp::create(builder, loc, copy,
+                                        createI32(builder, loc, digit.extent));
+          Value first = arith::CmpIOp::create(
+              builder, loc, arith::CmpIPredicate::eq, copy,
+              createI32(builder, loc, 0));
+          result = result ? arith::AndIOp::create(builder, loc, result, first)
+                                .getResult()
+                          : first;
+        }
+        place *= digit.extent;
+      }
+    };
+    visit(layout.getLanes());
+    visit(layout.getWarps());
+    return result;
+  }
+
+  Location loc;
+  GlobalView view;
+  RankedTensorType tile;
+  FragmentAttr layout;
+  SmallVector<Value> thread;
+  Value address;
+  SmallVector<Value> extents;
+};
+
+struct LowerLoad : OpConversionPattern<LoadOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(LoadOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = op.getResult().getType();
+    GlobalAccess access(rewriter, loc, op.getSource(), type);
+    Type element = type.getElementType();
+    Value zero = arith::ConstantOp::create(rewriter, loc,
+                                           rewriter.getZeroAttr(element));
+    SmallVector<Value> registers;
+    for (int64_t reg = 0, end = access.layout.getNumRegisters(); reg < end;
+         ++reg) {
+      SmallVector<int64_t> position = access.getPosition(reg);
+      auto load = [&](OpBuilder &builder) -> Value {
+        return LLVM::LoadOp::create(builder, loc, element,
+                                    access.createPointer(builder, position));
+      };
+      Value guard = access.createGuard(rewriter, position);
+      if (!guard) {
+        registers.push_back(load(rewriter));
+        continue;
+      }
+      auto branch = scf::IfOp::create(rewriter, loc, TypeRange{element}, guard,
+                                      /*withElseRegion=*/true);
+      OpBuilder valid = branch.getThenBodyBuilder();
+      scf::YieldOp::create(valid, loc, load(valid));
+      OpBuilder beyond = branch.getElseBodyBuilder();
+      scf::YieldOp::create(beyond, loc, zero);
+      registers.push_back(branch.getResult(0));
+    }
+    rewriter.replaceOpWithMultiple(
+        op, {packRegisters(rewriter, loc, registers, type)});
+    return success();
+  }
+};
+
+/// Registers that share a guard are stored under one branch; neighbours in
+/// memory in one store.
+struct LowerStore : OpConversionPattern<StoreOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(StoreOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = op.getValue().getType();
+    GlobalAccess access(rewriter, loc, op.getDest(), type);
+    ValueRange values = adaptor.getValue();
+    int64_t width = access.layout.getNumRegisters() / values.size();
+    if (width == 2 && !isContiguous(access)) {
+      // Not neighbours in memory: take the pairs apart.
+      SmallVector<Value> scalars = unpackRegisters(rewriter, loc, values, type);
+      storeAll(rewriter, access, scalars, 1);
+    } else {
+      storeAll(rewriter, access, SmallVector<Value>(values), width);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Whether a pair of registers lies side by side in memory.
+  static bool isContiguous(GlobalAccess &access) {
+    int64_t last = access.tile.getRank() - 1;
+    ArrayRef<Digit> digits = access.layout.getRegisters();
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    return !digits.empty() && digits.front().dim == last &&
+           digits.front().stride == 1 && digits.front().extent % 2 == 0 &&
+           succeeded(access.view.type.getStridesAndOffset(strides, offset)) &&
+           strides[last] == 1 && !access.extents[last];
+  }
+
+  static void storeAll(OpBuilder &builder, GlobalAccess &access,
+                       ArrayRef<Value> values, int64_t width) {
+    Location loc = access.loc;
+    std::map<SmallVector<int64_t>, SmallVector<int64_t>> groups;
+    for (int64_t i = 0, end = values.size(); i < end; ++i)
+      groups[access.getGuardKey(access.getPosition(i * width))].push_back(i);
+    Value first = access.createIsFirstCopy(builder);
+    for (auto &[key, members] : groups) {
+      auto store = [&](OpBuilder &body) {
+        for (int64_t i : members)
+          LLVM::StoreOp::create(
+              body, loc, values[i],
+              access.createPointer(body, access.getPosition(i * width)),
+              /*alignment=*/width * access.view.bytes);
+      };
+      Value guard = access.createGuard(builder, key);
+      if (guard && first)
+        guard = arith::AndIOp::create(builder, loc, guard, first);
+      else if (first)
+        guard = first;
+      if (!guard) {
+        store(builder);
+        continue;
+      }
+      auto branch = scf::IfOp::create(builder, loc, guard,
+                                      /*withElseRegion=*/false);
+      OpBuilder body = branch.getThenBodyBuilder();
+      store(body);
+    }
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Asynchronous copies
+//===----------------------------------------------------------------------===//
+
+/// Chunks of 16 bytes, in the order of the buffer before the swizzle: thread t
+/// of T moves the chunks t, t + T, ... So a warp's chunks lie in whole rows.
+struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AsyncCopyOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    BufferType type = op.getDest().getType();
+    int64_t rank = type.getRank(), bytes = type.getElementBytes();
+    int64_t perChunk = 16 / bytes;
+    int64_t elements = 1;
+    for (int64_t size : type.getShape())
+      elements *= size;
+    int64_t chunks = elements / perChunk;
+    auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
+    auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
+    if (!warps)
+      return op.emitOpError("expects diffattn_tile.warps on the kernel");
+    int64_t threads = std::min(warps.getInt() * 32, chunks);
+
+    auto digits = split(type.getLayout().getDigits(), threads * perChunk);
+    if (chunks % threads || !digits)
+      return op.emitOpError("expects a tile whose ")
+             << chunks << " chunks of 16 bytes divide evenly among "
+             << warps.getInt() * 32 << " threads";
+    auto [byThread, byPass] = *digits;
+    int64_t passes = chunks / threads;
+    auto offsets = ThreadOffsets::fit(
+        threads, passes, std::max<int64_t>(type.getLayout().getSwizzle() * 8, 16),
+        [&](int64_t thread, int64_t pass) {
+          return type.getLayout().applySwizzle(16 * (thread + threads * pass));
+        });
+    if (failed(offsets))
+      return op.emitOpError("expects a number of threads that is a power of 2");
+
+    Value thread = createThreadId(rewriter, loc);
+    GlobalView view(rewriter, loc, op.getSource());
+    // The thread's coordinates, from its digits in units of elements.
+    SmallVector<Value> coordinates =
+        createChunkCoordinates(rewriter, loc, byThread, thread, perChunk, rank);
+    Value address = view.getThreadAddress(rewriter, loc, coordinates);
+    SmallVector<Value> extents;
+    for (int64_t dim = 0; dim < rank; ++dim)
+      extents.push_back(
+          view.getExtent(rewriter, loc, dim, type.getShape()[dim]));
+    Value base = offsets->createBase(rewriter, loc, thread);
+
+    auto emit = [&](OpBuilder &builder) {
+      SmallVector<int64_t> last(rank, 0);
+      Value pointer = GlobalView::pointer(builder, loc, address);
+      for (int64_t pass = 0; pass < passes; ++pass) {
+        SmallVector<int64_t> position(rank, 0);
+        addCoordinates(byPass, pass, position);
+        pointer = createStep(builder, loc, view, pointer, last, position);
+        last = position;
+        Value size = createSize(builder, loc, extents, coordinates, position);
+        Value target = offsets->createAddress(
+            builder, loc, adaptor.getDest().front(), base, pass);
+        NVVM::CpAsyncOp::create(builder, loc,
+                                createSharedPointer(builder, loc, target),
+                                pointer, /*size=*/16,
+                                NVVM::LoadCacheModifierKind::CG, size);
+      }
+    };
+    if (threads == warps.getInt() * 32) {
+      emit(rewriter);
+    } else {
+      Value takesPart = arith::CmpIOp::create(
+          rewriter, loc, arith::CmpIPredicate::ult, thread,
+          createI32(rewriter, loc, threads));
+      auto branch = scf::IfOp::create(rewriter, loc, takesPart, false);
+      OpBuilder body = branch.getThenBodyBuilder();
+      emit(body);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Coordinates of the first element of a thread's chunk.
+  static SmallVector<Value>
+  createChunkCoordinates(OpBuilder &builder, Location loc,
+                         ArrayRef<Digit> digits, Value thread, int64_t perChunk,
+                         int64_t rank) {
+    SmallVector<Value> coordinates(rank);
+    int64_t place = 1, total = getNumIndices(digits) / perChunk;
+    bool innermost = true;
+    for (Digit digit : digits) {
+      if (innermost) {
+        digit = {digit.dim, digit.extent / perChunk, perChunk};
+        innermost = false;
+      }
+      Value value = thread;
+      if (place != 1)
+        value = arith::DivUIOp::create(builder, loc, value,
+                                       createI32(builder, loc, place));
+      place *= digit.extent;
+      if (place != total)
+        value = arith::RemUIOp::create(builder, loc, value,
+                                       createI32(builder, loc, digit.extent));
+      value = arith::MulIOp::create(builder, loc, value,
+                                    createI32(builder, loc, digit.stride));
+      Value &sum = coordinates[digit.dim];
+      sum = sum ? arith::AddIOp::create(builder, loc, sum, value).getResult()
+                : value;
+    }
+    return coordinates;
+  }
+
+  /// Moves `pointer` from one pass to the next. A chain of equal steps keeps
+  /// one register per stride, not one per pass.
+  static Value createStep(OpBuilder &builder, Location loc, GlobalView &view,
+                          Value pointer, ArrayRef<int64_t> from,
+                          ArrayRef<int64_t> to) {
+    for (auto [dim, pair] : llvm::enumerate(llvm::zip_equal(from, to))) {
+      int64_t distance = std::get<1>(pair) - std::get<0>(pair);
+      if (!distance)
+        continue;
+      Value step = arith::MulIOp::create(
+          builder, loc, view.getStride(builder, loc, dim),
+          GlobalView::index(builder, loc, distance));
+      step = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                        step);
+      pointer = LLVM::GEPOp::create(builder, loc, pointer.getType(),
+                                    builder.getI8Type(), pointer,
+                                    ArrayRef<LLVM::GEPArg>{step});
+    }
+    return pointer;
+  }
+
+  /// Bytes to read, 16 or none; the instruction fills up with zeros. Null for
+  /// always 16.
+  static Value createSize(OpBuilder &builder, Location loc,
+                          ArrayRef<Value> extents, ArrayRef<Value> coordinates,
+                          ArrayRef<int64_t> position) {
+    Value valid;
+    for (auto [dim, extent] : llvm::enumerate(extents)) {
+      if (!extent)
+        continue;
+      // extent - thread's coordinate > pass's coordinate
+      Value left = extent;
+      if (coordinates[dim])
+        left = arith::SubIOp::create(builder, loc, left, coordinates[dim]);
+      Value inside = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::sgt, left,
+          createI32(builder, loc, position[dim]));
+      valid = valid ? arith::AndIOp::create(builder, loc, valid, inside)
+                          .getResult()
+                    : inside;
+    }
+    if (!valid)
+      return {};
+    return arith::SelectOp::create(builder, loc, valid,
+                                   createI32(builder, loc, 16),
+                                   createI32(builder, loc, 0));
+  }
+};
+
+struct LowerAsyncCommit : OpConversionPattern<AsyncCommitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AsyncCommitOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::CpAsyncCommitGroupOp>(op);
+    return success();
+  }
+};
+
+struct LowerAsyncWait : OpConversionPattern<AsyncWaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AsyncWaitOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::CpAsyncWaitGroupOp>(op, op.getPending());
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+/// The module's dynamic shared memory, one array for all kernels.
+LLVM::GlobalOp getSharedMemory(gpu::GPUModuleOp module, OpBuilder &builder) {
+  constexpr StringLiteral name = "diffattn_shared";
+  if (auto found = module.lookupSymbol<LLVM::GlobalOp>(name))
+    return found;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
+  return LLVM::GlobalOp::create(builder, module.getLoc(), type,
+                                /*isConstant=*/false, LLVM::Linkage::External,
+                                name, Attribute(), /*alignment=*/1024,
+                                /*addrSpace=*/3);
+}
+
+struct LowerAlloc : OpConversionPattern<AllocOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AllocOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!op.getOffset())
+      return op.emitOpError("expects an offset; run diffattn-tile-allocate");
+    Location loc = op.getLoc();
+    LLVM::GlobalOp memory =
+        getSharedMemory(op->getParentOfType<gpu::GPUModuleOp>(), rewriter);
+    Value start = LLVM::AddressOfOp::create(rewriter, loc, memory);
+    Value address = LLVM::PtrToIntOp::create(rewriter, loc,
+                                             rewriter.getI32Type(), start);
+    if (int64_t offset = *op.getOffset())
+      address = arith::AddIOp::create(rewriter, loc, address,
+                                      createI32(rewriter, loc, offset));
+    rewriter.replaceOp(op, address);
+    return success();
+  }
+};
+
+struct LowerSlot : OpConversionPattern<SlotOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(SlotOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value index = arith::IndexCastOp::create(
+        rewriter, loc, rewriter.getI32Type(), adaptor.getIndex().front());
+    Value offset = arith::MulIOp::create(
+        rewriter, loc, index,
+        createI32(rewriter, loc, op.getRing().getType().getSlotBytes()));
+    Value address = arith::AddIOp::create(rewriter, loc,
+                                          adaptor.getRing().front(), offset);
+    rewriter.replaceOp(op, address);
+    return success();
+  }
+};
+
+/// Matrix operands by ldmatrix: an 8 x 8 matrix of 16-bit elements per pair of
+/// registers, up to four a time. Lane 8i + r names row r of matrix i; lane l
+/// receives the pair l % 4 of row l / 4, or with .trans of column l / 4.
+struct LowerLocalLoad : OpConversionPattern<LocalLoadOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(LocalLoadOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = op.getResult().getType();
+    BufferType source = op.getSource().getType();
+    FragmentAttr layout = getFragment(type);
+    unsigned rank = type.getRank();
+    bool transposed;
+    if (!isPacked(type) || !matchMatrices(layout, source, transposed))
+      return op.emitOpError("expects a 16-bit matrix operand whose rows or "
+                            "columns of 8 are contiguous, but got ")
+             << type;
+    int64_t matrices = layout.getNumRegisters() / 2;
+    int64_t perLoad = matrices % 4 == 0 ? 4 : matrices % 2 == 0 ? 2 : 1;
+    int64_t pairDim = layout.getRegisters().front().dim;
+    auto offsets = ThreadOffsets::fit(
+        layout.getNumWarps() * 32, matrices / perLoad,
+        std::max<int64_t>(source.getLayout().getSwizzle() * 8, 16),
+        [&](int64_t thread, int64_t load) {
+          int64_t lane = thread % 32, row = lane % 8;
+          int64_t matrix = load * perLoad + lane / 8 % perLoad;
+          SmallVector<int64_t> position = layout.getCoordinates(
+              2 * matrix, transposed ? 0 : 4 * row, thread / 32, rank);
+          if (transposed)
+            position[pairDim] += row;
+          for (auto [value, offset] : llvm::zip_equal(position, op.getOffsets()))
+            value += offset;
+          return source.getLayout().getByteOffset(position,
+                                                  source.getElementBytes());
+        });
+    if (failed(offsets))
+      return op.emitOpError("expects addresses that are a base and constants");
+
+    Value base =
+        offsets->createBase(rewriter, loc, createThreadId(rewriter, loc));
+    auto pair = VectorType::get({2}, type.getElementType());
+    SmallVector<Value> registers;
+    for (int64_t load = 0; load < matrices / perLoad; ++load) {
+      Value address = offsets->createAddress(
+          rewriter, loc, adaptor.getSource().front(), base, load);
+      for (Value value :
+           createLoad(rewriter, loc, address, perLoad, transposed))
+        registers.push_back(LLVM::BitcastOp::create(rewriter, loc, pair, value));
+    }
+    rewriter.replaceOpWithMultiple(op, {registers});
+    return success();
+  }
+
+private:
+  /// Whether each pair of registers is an 8 x 8 matrix of ldmatrix, and
+  /// whether its pairs run across memory.
+  static bool matchMatrices(FragmentAttr layout, BufferType source,
+                            bool &transposed) {
+    auto pair = split(layout.getRegisters(), 2);
+    auto lanes = split(layout.getLanes(), 4);
+    if (!pair || !lanes || pair->first.size() != 1 ||
+        lanes->first.size() != 1 || lanes->second.empty())
+      return false;
+    Digit inPair = pair->first.front(), along = lanes->first.front(),
+          across = lanes->second.front();
+    if (inPair.stride != 1 || along.dim != inPair.dim || along.stride != 2)
+      return false;
+    const Digit &inner = source.getLayout().getDigits().front();
+    if (inner.stride != 1 || inner.extent % 8)
+      return false;
+    transposed = inner.dim != inPair.dim;
+    return !transposed || (across == Digit{inner.dim, 8, 1} &&
+                           lanes->second.size() == 1);
+  }
+
+  static SmallVector<Value> createLoad(OpBuilder &builder, Location loc,
+                                       Value address, int64_t count,
+                                       bool transposed) {
+    MLIRContext *context = builder.getContext();
+    Type i32 = builder.getI32Type();
+    Type type = i32;
+    if (count > 1)
+      type = LLVM::LLVMStructType::getLiteral(context,
+                                              SmallVector<Type>(count, i32));
+    Value loaded = NVVM::LdMatrixOp::create(
+        builder, loc, type, createSharedPointer(builder, loc, address), count,
+        transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+        NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+        NVVM::LdStMatrixEltType::B16);
+    if (count == 1)
+      return {loaded};
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < count; ++i)
+      values.push_back(LLVM::ExtractValueOp::create(builder, loc, loaded, i));
+    return values;
+  }
+};
+
+} // namespace
+
+void mlir::diffattn::tile::populateMemoryPatterns(
+    const TypeConverter &converter, RewritePatternSet &patterns) {
+  patterns.add<LowerLoad, LowerStore, LowerAsyncCopy, LowerAsyncCommit,
+               LowerAsyncWait, LowerAlloc, LowerSlot, LowerLocalLoad>(
+      converter, patterns.getContext());
+}
