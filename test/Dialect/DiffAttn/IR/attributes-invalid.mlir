@@ -72,6 +72,20 @@ func.func private @schedule_key_tile_absurd() attributes {
 
 // -----
 
+func.func private @schedule_warps_zero() attributes {
+  // expected-error @below {{expects warps between 1 and 32, but got 0}}
+  schedule = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 64, warps = 0, stages = 1>
+}
+
+// -----
+
+func.func private @schedule_stages_missing() attributes {
+  // expected-error @below {{expected ','}}
+  schedule = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 64, warps = 4>
+}
+
+// -----
+
 func.func private @schedule_incomplete() attributes {
   // expected-error @below {{expected ','}}
   schedule = #diffattn.schedule<query_tile = 32>

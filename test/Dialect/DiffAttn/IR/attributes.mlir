@@ -28,5 +28,7 @@ func.func private @schedules() attributes {
   // CHECK-SAME: a_small = #diffattn.schedule<query_tile = 1, pairs = 1, key_tile = 1>
   a_small = #diffattn.schedule<query_tile = 1, pairs = 1, key_tile = 1>,
   // CHECK-SAME: b_large = #diffattn.schedule<query_tile = 65536, pairs = 65536, key_tile = 65536>
-  b_large = #diffattn.schedule<query_tile = 65536, pairs = 65536, key_tile = 65536>
+  b_large = #diffattn.schedule<query_tile = 65536, pairs = 65536, key_tile = 65536>,
+  // CHECK-SAME: c_gpu = #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4, stages = 2>
+  c_gpu = #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4, stages = 2>
 }

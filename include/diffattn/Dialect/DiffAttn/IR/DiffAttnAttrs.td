@@ -63,16 +63,29 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
     - `query_tile`: query rows of a tile, the same for each head in it;
     - `pairs`: head pairs (for plain attention, heads) of one group that a tile
       holds, so that keys and values are read once for `2 * pairs` heads;
-    - `key_tile`: keys of one step of the key/value loop.
+    - `key_tile`: keys of one step of the key/value loop;
+    - `warps`, on GPUs: warps of the block that computes a tile, which divide
+      its rows among them;
+    - `stages`, on GPUs: key tiles that shared memory holds at a time. Warps and
+      stages are given together or not at all.
 
-    Example: `#diffattn.schedule<query_tile = 32, pairs = 2, key_tile = 64>`
+    Examples: `#diffattn.schedule<query_tile = 32, pairs = 2, key_tile = 64>`,
+    `#diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4,
+    stages = 1>`
   }];
   let parameters = (ins "int64_t":$queryTile, "int64_t":$pairs,
-                        "int64_t":$keyTile);
+                        "int64_t":$keyTile,
+                        OptionalParameter<"std::optional<int64_t>">:$warps,
+                        OptionalParameter<"std::optional<int64_t>">:$stages);
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `pairs` `=` $pairs `,`
-        `key_tile` `=` $keyTile `>`
+        `key_tile` `=` $keyTile
+        (`,` `warps` `=` $warps^ `,` `stages` `=` $stages)? `>`
   }];
+  let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$pairs,
+                                   "int64_t":$keyTile), [{
+    return $_get($_ctxt, queryTile, pairs, keyTile, std::nullopt, std::nullopt);
+  }]>];
   let genVerifyDecl = 1;
 }
 
