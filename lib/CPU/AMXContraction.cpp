@@ -414,10 +414,9 @@ private:
 };
 } // namespace
 
-LogicalResult
-mlir::diffattn::lowerPairContraction(linalg::LinalgOp op,
-                                     const TargetDescription &target,
-                                     RewriterBase &rewriter) {
+LogicalResult mlir::diffattn::lowerPairContraction(linalg::LinalgOp op,
+                                                   const CPUTarget &target,
+                                                   RewriterBase &rewriter) {
   if (!target.hasAMXBF16)
     return failure();
   FailureOr<TileContraction> matched = matchContraction(op, rewriter);

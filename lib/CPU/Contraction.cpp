@@ -198,7 +198,7 @@ static void emitBlock(OpBuilder &b, Location loc, const Contraction &c,
 }
 
 LogicalResult mlir::diffattn::lowerContraction(linalg::LinalgOp op,
-                                               const TargetDescription &target,
+                                               const CPUTarget &target,
                                                RewriterBase &rewriter) {
   FailureOr<Contraction> matched = matchContraction(op, rewriter);
   if (failed(matched))

@@ -211,7 +211,7 @@ static bool reductionsAgree(LaneLoops &loops) {
 }
 
 LogicalResult mlir::diffattn::lowerElementwise(linalg::LinalgOp op,
-                                               const TargetDescription &target,
+                                               const CPUTarget &target,
                                                RewriterBase &rewriter) {
   if (!hasVectorBody(op))
     return failure();

@@ -9,7 +9,7 @@
 #include "diffattn/CPU/Passes.h"
 
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
-#include "diffattn/Target/TargetDescription.h"
+#include "diffattn/Target/TargetOption.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -93,8 +93,7 @@ static Value packTile(RewriterBase &b, Value tile, AffineMap from, AffineMap to,
 
 /// Whether both products of `op` fit the target's bf16 matrix tiles: 16 rows by
 /// 16 lanes, and a reduction in steps of 32.
-static bool fitsMatrixTiles(OnlineAttentionOp op,
-                            const TargetDescription &target) {
+static bool fitsMatrixTiles(OnlineAttentionOp op, const CPUTarget &target) {
   using Op = OnlineAttentionOp;
   constexpr int64_t side = 16, depth = 32;
   auto isBF16 = [](Value v) { return getElementTypeOrSelf(v).isBF16(); };
@@ -108,7 +107,7 @@ static bool fitsMatrixTiles(OnlineAttentionOp op,
          op.getStaticDimSize(Op::D) % depth == 0;
 }
 
-static void packOperands(OnlineAttentionOp op, const TargetDescription &target,
+static void packOperands(OnlineAttentionOp op, const CPUTarget &target,
                          RewriterBase &b) {
   using Op = OnlineAttentionOp;
   SmallVector<AffineMap> maps = op.getMaps();
@@ -141,12 +140,10 @@ struct CPUPackPass : diffattn::impl::CPUPackPassBase<CPUPackPass> {
   using CPUPackPassBase::CPUPackPassBase;
 
   void runOnOperation() override {
-    llvm::Expected<const TargetDescription *> description =
-        lookupTarget(target);
-    if (!description) {
-      getOperation().emitError() << llvm::toString(description.takeError());
+    FailureOr<const CPUTarget *> description =
+        reportTargetError(getOperation(), lookupCPUTarget(target));
+    if (failed(description))
       return signalPassFailure();
-    }
     IRRewriter rewriter(&getContext());
     getOperation().walk([&](OnlineAttentionOp op) {
       if (op.getQuery().getType().hasStaticShape() &&

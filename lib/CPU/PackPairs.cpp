@@ -25,7 +25,7 @@
 
 #include "diffattn/CPU/Passes.h"
 
-#include "diffattn/Target/TargetDescription.h"
+#include "diffattn/Target/TargetOption.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -254,12 +254,10 @@ struct CPUPackPairsPass
   using CPUPackPairsPassBase::CPUPackPairsPassBase;
 
   void runOnOperation() override {
-    llvm::Expected<const TargetDescription *> description =
-        lookupTarget(target);
-    if (!description) {
-      getOperation().emitError() << llvm::toString(description.takeError());
+    FailureOr<const CPUTarget *> description =
+        reportTargetError(getOperation(), lookupCPUTarget(target));
+    if (failed(description))
       return signalPassFailure();
-    }
     if (!(*description)->hasAMXBF16)
       return;
     IRRewriter rewriter(&getContext());

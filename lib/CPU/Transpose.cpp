@@ -321,7 +321,7 @@ private:
 } // namespace
 
 LogicalResult mlir::diffattn::lowerTransposing(linalg::LinalgOp op,
-                                               const TargetDescription &target,
+                                               const CPUTarget &target,
                                                RewriterBase &rewriter) {
   int64_t side = target.getVectorLanes(/*bits=*/32);
   FailureOr<Transposition> matched = matchTransposition(op, side);

@@ -77,14 +77,12 @@ Value loadLanes(OpBuilder &b, Location loc, const LaneOperand &operand,
                 ArrayRef<Value> ivs, Value lane, int64_t length);
 
 /// Lowers an f32 product-and-sum with one operand along lanes and one without.
-LogicalResult lowerContraction(linalg::LinalgOp op,
-                               const TargetDescription &target,
+LogicalResult lowerContraction(linalg::LinalgOp op, const CPUTarget &target,
                                RewriterBase &rewriter);
 
 /// Lowers a product-and-sum of bf16 pairs to matrix tiles, where the target has
 /// them.
-LogicalResult lowerPairContraction(linalg::LinalgOp op,
-                                   const TargetDescription &target,
+LogicalResult lowerPairContraction(linalg::LinalgOp op, const CPUTarget &target,
                                    RewriterBase &rewriter);
 
 /// Makes a function that uses matrix tiles ask the system for them.
@@ -92,8 +90,7 @@ void requestTilePermission(func::FuncOp func);
 
 /// Lowers an elementwise op whose output is contiguous along another dimension
 /// than an input.
-LogicalResult lowerTransposing(linalg::LinalgOp op,
-                               const TargetDescription &target,
+LogicalResult lowerTransposing(linalg::LinalgOp op, const CPUTarget &target,
                                RewriterBase &rewriter);
 
 /// True where every op of the body has a vector form.
@@ -108,8 +105,7 @@ emitVectorBody(OpBuilder &b, linalg::LinalgOp op, IRMapping &values,
                function_ref<Value(OpBuilder &, unsigned)> emitIndex);
 
 /// Lowers any other linalg op that has lanes.
-LogicalResult lowerElementwise(linalg::LinalgOp op,
-                               const TargetDescription &target,
+LogicalResult lowerElementwise(linalg::LinalgOp op, const CPUTarget &target,
                                RewriterBase &rewriter);
 
 } // namespace mlir::diffattn

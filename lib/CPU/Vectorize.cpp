@@ -9,6 +9,7 @@
 #include "VectorLoops.h"
 
 #include "diffattn/CPU/Passes.h"
+#include "diffattn/Target/TargetOption.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -211,12 +212,10 @@ struct CPUVectorizePass
   using CPUVectorizePassBase::CPUVectorizePassBase;
 
   void runOnOperation() override {
-    llvm::Expected<const TargetDescription *> description =
-        lookupTarget(target);
-    if (!description) {
-      getOperation().emitError() << llvm::toString(description.takeError());
+    FailureOr<const CPUTarget *> description =
+        reportTargetError(getOperation(), lookupCPUTarget(target));
+    if (failed(description))
       return signalPassFailure();
-    }
     IRRewriter rewriter(&getContext());
     // Copies are linalg too, so that they become vector loops and not calls.
     getOperation().walk([&](memref::CopyOp copy) {

@@ -40,8 +40,7 @@ LogicalResult CompilerInvocation::load(llvm::SourceMgr &sources) {
            << "cannot compile from phase '" << getPhaseName(options.from)
            << "' to phase '" << getPhaseName(options.to)
            << "', which comes before it";
-  llvm::Expected<const TargetDescription *> found =
-      lookupTarget(options.target);
+  llvm::Expected<const CPUTarget *> found = lookupCPUTarget(options.target);
   if (!found)
     return emitError(unknown) << llvm::toString(found.takeError());
   target = *found;

@@ -158,7 +158,7 @@ static unsigned getNumThreads() {
 }
 
 llvm::Expected<MachinePeak> mlir::diffattn::measureMachinePeak() {
-  llvm::Expected<const TargetDescription *> host = lookupTarget("cpu-host");
+  llvm::Expected<const CPUTarget *> host = lookupCPUTarget("cpu-host");
   if (!host)
     return host.takeError();
   const unsigned lanes = (*host)->getVectorLanes(32);

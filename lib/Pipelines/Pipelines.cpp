@@ -111,8 +111,7 @@ static void addFloat16Lowering(OpPassManager &pm,
   emulation.targetTypeStr = "f32";
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulation));
 
-  llvm::Expected<const TargetDescription *> target =
-      lookupTarget(options.target);
+  llvm::Expected<const CPUTarget *> target = lookupCPUTarget(options.target);
   // An unknown target is reported by the first pass that has the option.
   bool hasBF16 = target && (*target)->hasAVX512BF16;
   if (!target)

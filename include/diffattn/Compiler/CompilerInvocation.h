@@ -66,7 +66,7 @@ public:
   /// One line on what fusion did, for people.
   std::string describeFusion() const;
 
-  const TargetDescription &getTarget() const { return *target; }
+  const CPUTarget &getTarget() const { return *target; }
   /// The entry in the module as it was read, for the reference evaluator; null
   /// if it is no func.func.
   func::FuncOp getInputEntry() const { return inputEntry; }
@@ -86,7 +86,7 @@ private:
 
   MLIRContext &context;
   CompilerOptions options;
-  const TargetDescription *target = nullptr;
+  const CPUTarget *target = nullptr;
   OwningOpRef<ModuleOp> input;
   OwningOpRef<ModuleOp> module;
   func::FuncOp inputEntry;

@@ -33,17 +33,16 @@ void registerLLVMTranslations(DialectRegistry &registry);
 /// outside. Failures are reported on the module.
 FailureOr<std::unique_ptr<llvm::Module>>
 translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
-                  const TargetDescription &target);
+                  const CPUTarget &target);
 
 /// Gives `module` the data layout and features of `target` and runs LLVM's O3
 /// pipeline on it.
-llvm::Error optimizeLLVMIR(llvm::Module &module,
-                           const TargetDescription &target);
+llvm::Error optimizeLLVMIR(llvm::Module &module, const CPUTarget &target);
 
 /// Position-independent native code of an optimised module, as the bytes of an
 /// object file.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-emitObject(llvm::Module &module, const TargetDescription &target);
+emitObject(llvm::Module &module, const CPUTarget &target);
 
 } // namespace diffattn
 } // namespace mlir

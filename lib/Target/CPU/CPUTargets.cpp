@@ -33,24 +33,51 @@ static const char amxFeatures[] =
     "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,-prefer-256-bit,"
     "+avx512bf16,+amx-tile,+amx-bf16";
 
-llvm::ArrayRef<TargetDescription> mlir::diffattn::getCPUTargets() {
-  static const TargetDescription targets[] = {
-      {"cpu-baseline", "x86-64 with SSE2: runs on every 64-bit PC",
-       /*vectorBits=*/128, /*numVectorRegisters=*/16, /*hasFMA=*/false,
-       /*hasAVX512BF16=*/false, /*hasAMXBF16=*/false,
-       /*l1Bytes=*/32 << 10, /*l2Bytes=*/256 << 10, "x86-64", ""},
-      {"cpu-avx2", "x86-64 with AVX2 and FMA (Haswell, Zen and later)",
-       /*vectorBits=*/256, /*numVectorRegisters=*/16, /*hasFMA=*/true,
-       /*hasAVX512BF16=*/false, /*hasAMXBF16=*/false,
-       /*l1Bytes=*/32 << 10, /*l2Bytes=*/256 << 10, "haswell", avx2Features},
-      {"cpu-avx512", "x86-64 with AVX-512 (Skylake-X, Zen 4 and later)",
-       /*vectorBits=*/512, /*numVectorRegisters=*/32, /*hasFMA=*/true,
-       /*hasAVX512BF16=*/false, /*hasAMXBF16=*/false,
-       /*l1Bytes=*/32 << 10, /*l2Bytes=*/1 << 20, "x86-64-v4", avx512Features},
-      {"cpu-amx", "x86-64 with AVX-512, bf16 and AMX (Sapphire Rapids)",
-       /*vectorBits=*/512, /*numVectorRegisters=*/32, /*hasFMA=*/true,
-       /*hasAVX512BF16=*/true, /*hasAMXBF16=*/true,
-       /*l1Bytes=*/48 << 10, /*l2Bytes=*/2 << 20, "sapphirerapids",
+llvm::ArrayRef<CPUTarget> mlir::diffattn::getCPUTargets() {
+  static const CPUTarget targets[] = {
+      {{TargetDescription::Kind::CPU, "cpu-baseline",
+        "x86-64 with SSE2: runs on every 64-bit PC"},
+       /*vectorBits=*/128,
+       /*numVectorRegisters=*/16,
+       /*hasFMA=*/false,
+       /*hasAVX512BF16=*/false,
+       /*hasAMXBF16=*/false,
+       /*l1Bytes=*/32 << 10,
+       /*l2Bytes=*/256 << 10,
+       "x86-64",
+       ""},
+      {{TargetDescription::Kind::CPU, "cpu-avx2",
+        "x86-64 with AVX2 and FMA (Haswell, Zen and later)"},
+       /*vectorBits=*/256,
+       /*numVectorRegisters=*/16,
+       /*hasFMA=*/true,
+       /*hasAVX512BF16=*/false,
+       /*hasAMXBF16=*/false,
+       /*l1Bytes=*/32 << 10,
+       /*l2Bytes=*/256 << 10,
+       "haswell",
+       avx2Features},
+      {{TargetDescription::Kind::CPU, "cpu-avx512",
+        "x86-64 with AVX-512 (Skylake-X, Zen 4 and later)"},
+       /*vectorBits=*/512,
+       /*numVectorRegisters=*/32,
+       /*hasFMA=*/true,
+       /*hasAVX512BF16=*/false,
+       /*hasAMXBF16=*/false,
+       /*l1Bytes=*/32 << 10,
+       /*l2Bytes=*/1 << 20,
+       "x86-64-v4",
+       avx512Features},
+      {{TargetDescription::Kind::CPU, "cpu-amx",
+        "x86-64 with AVX-512, bf16 and AMX (Sapphire Rapids)"},
+       /*vectorBits=*/512,
+       /*numVectorRegisters=*/32,
+       /*hasFMA=*/true,
+       /*hasAVX512BF16=*/true,
+       /*hasAMXBF16=*/true,
+       /*l1Bytes=*/48 << 10,
+       /*l2Bytes=*/2 << 20,
+       "sapphirerapids",
        amxFeatures},
   };
   return targets;
@@ -92,13 +119,13 @@ static std::string getHostFeatureString() {
   return joined;
 }
 
-static TargetDescription describeHost() {
-  const TargetDescription *newest = &getCPUTargets().front();
-  for (const TargetDescription &target : getCPUTargets())
+static CPUTarget describeHost() {
+  const CPUTarget *newest = &getCPUTargets().front();
+  for (const CPUTarget &target : getCPUTargets())
     if (findMissingFeature(target.llvmFeatures).empty())
       newest = &target;
 
-  TargetDescription host = *newest;
+  CPUTarget host = *newest;
   host.name = "cpu-host";
   host.summary = "this machine";
   // A generation in between has some of the next one's instructions.
@@ -110,18 +137,17 @@ static TargetDescription describeHost() {
   return host;
 }
 
-llvm::Expected<const TargetDescription *>
-mlir::diffattn::detail::getHostTarget() {
+llvm::Expected<const CPUTarget *> mlir::diffattn::detail::getHostTarget() {
   if (!isHostX86())
     return llvm::createStringError(
         "target 'cpu-host' expects an x86-64 machine, but this one is '" +
         llvm::sys::getProcessTriple() +
         "'; name a target, such as cpu-baseline, to compile for another");
-  static const TargetDescription host = describeHost();
+  static const CPUTarget host = describeHost();
   return &host;
 }
 
-llvm::Error mlir::diffattn::checkRunsOnHost(const TargetDescription &target) {
+llvm::Error mlir::diffattn::checkRunsOnHost(const CPUTarget &target) {
   if (!isHostX86())
     return llvm::createStringError("target '" + target.name +
                                    "' expects an x86-64 machine, but this one "

@@ -14,7 +14,7 @@
 namespace mlir::diffattn::detail {
 
 /// This machine, looked at once.
-llvm::Expected<const TargetDescription *> getHostTarget();
+llvm::Expected<const CPUTarget *> getHostTarget();
 
 } // namespace mlir::diffattn::detail
 

@@ -32,7 +32,7 @@ void mlir::diffattn::registerLLVMTranslations(DialectRegistry &registry) {
 }
 
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(const TargetDescription &target) {
+createTargetMachine(const CPUTarget &target) {
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -55,7 +55,7 @@ createTargetMachine(const TargetDescription &target) {
 }
 
 llvm::Error mlir::diffattn::optimizeLLVMIR(llvm::Module &module,
-                                           const TargetDescription &target) {
+                                           const CPUTarget &target) {
   auto machine = createTargetMachine(target);
   if (!machine)
     return machine.takeError();
@@ -105,7 +105,7 @@ static void hideInternals(llvm::Module &module) {
 
 FailureOr<std::unique_ptr<llvm::Module>>
 mlir::diffattn::translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
-                                  const TargetDescription &target) {
+                                  const CPUTarget &target) {
   std::unique_ptr<llvm::Module> llvmModule =
       translateModuleToLLVMIR(module, context);
   if (!llvmModule)
@@ -117,8 +117,7 @@ mlir::diffattn::translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
 }
 
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-mlir::diffattn::emitObject(llvm::Module &module,
-                           const TargetDescription &target) {
+mlir::diffattn::emitObject(llvm::Module &module, const CPUTarget &target) {
   auto machine = createTargetMachine(target);
   if (!machine)
     return machine.takeError();

@@ -14,7 +14,8 @@
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
 
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
-#include "diffattn/Target/TargetDescription.h"
+#include "diffattn/Target/GPUSchedule.h"
+#include "diffattn/Target/TargetOption.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -25,6 +26,13 @@ namespace mlir::diffattn {
 
 using namespace mlir;
 using namespace mlir::diffattn;
+
+/// The category of remarks.
+static constexpr StringLiteral passName = "diffattn-assign-schedule";
+
+//===----------------------------------------------------------------------===//
+// CPU
+//===----------------------------------------------------------------------===//
 
 namespace {
 /// What a schedule is chosen for. Lengths may be dynamic.
@@ -49,7 +57,7 @@ static constexpr int64_t matrixSide = 16;
 
 /// Whether operands and head dimensions of `op` suit the matrix tiles of
 /// `target`. Fewer query rows than a tile has are not worth its padding.
-static bool suitsMatrixTiles(AttentionOp op, const TargetDescription &target) {
+static bool suitsMatrixTiles(AttentionOp op, const CPUTarget &target) {
   auto isBF16 = [](Value v) { return getElementTypeOrSelf(v).isBF16(); };
   int64_t queryLength = op.getQuery().getType().getDimSize(1);
   return target.hasAMXBF16 && isBF16(op.getQuery()) && isBF16(op.getKey()) &&
@@ -61,9 +69,8 @@ static bool suitsMatrixTiles(AttentionOp op, const TargetDescription &target) {
 
 /// Chooses what is left open (0).
 static ScheduleAttr chooseSchedule(MLIRContext *context, const Problem &problem,
-                                   const TargetDescription &target,
-                                   int64_t queryTile, int64_t pairs,
-                                   int64_t keyTile) {
+                                   const CPUTarget &target, int64_t queryTile,
+                                   int64_t pairs, int64_t keyTile) {
   // Registers full of rows, and keys: see the pass description.
   int64_t lanes =
       (problem.matrixTiles ? 16 : 4) * target.getVectorLanes(/*bits=*/32);
@@ -95,77 +102,184 @@ static ScheduleAttr chooseSchedule(MLIRContext *context, const Problem &problem,
   return ScheduleAttr::get(context, queryTile, pairs, keyTile);
 }
 
+static void assignForCPU(AttentionOp op, const CPUTarget &target,
+                         int64_t queryTile, int64_t pairs, int64_t keyTile) {
+  Problem problem{op.getNumBranches(),
+                  op.getPairsPerGroup(),
+                  op.getQuery().getType().getDimSize(1),
+                  op.getKey().getType().getDimSize(1),
+                  !op.getEffectiveMask().isNone(),
+                  suitsMatrixTiles(op, target)};
+  ScheduleAttr schedule = chooseSchedule(op.getContext(), problem, target,
+                                         queryTile, pairs, keyTile);
+  op.setScheduleAttr(schedule);
+  int64_t rows =
+      problem.branches * schedule.getPairs() * schedule.getQueryTile();
+  remark::passed(op.getLoc(),
+                 remark::RemarkOpts::name("schedule").category(passName))
+      << remark::add("tile of {0} query rows x {1} pairs, {2} keys",
+                     schedule.getQueryTile(), schedule.getPairs(),
+                     schedule.getKeyTile())
+      << remark::reason("{0} rows, branches included, are {1:f1} vector "
+                        "registers of {2}",
+                        rows, double(rows) / target.getVectorLanes(32),
+                        target.name);
+}
+
+//===----------------------------------------------------------------------===//
+// GPU
+//===----------------------------------------------------------------------===//
+
+/// Element types and head dimensions that the GPU's matrix instructions and
+/// our layouts cover.
+static LogicalResult checkSupported(AttentionOp op, const GPUTarget &target) {
+  for (auto [name, operand] :
+       {std::pair<StringRef, Value>("query", op.getQuery()),
+        {"key", op.getKey()},
+        {"value", op.getValue()}}) {
+    Type type = getElementTypeOrSelf(operand);
+    if (!type.isBF16() && !type.isF16())
+      return op.emitOpError()
+             << "expects a " << name << " of bf16 or f16 on GPU target '"
+             << target.name << "', but got " << type
+             << "; convert it, or compile for a CPU target";
+  }
+  for (auto [name, size] :
+       {std::pair<StringRef, int64_t>("head dimension",
+                                      op.getQuery().getType().getDimSize(3)),
+        {"value dimension", op.getValue().getType().getDimSize(3)}}) {
+    ArrayRef<int64_t> legal = getGPUHeadDims();
+    if (llvm::is_contained(legal, size))
+      continue;
+    // One can pad a dimension, not shorten it.
+    const int64_t *larger = llvm::lower_bound(legal, size);
+    return op.emitOpError()
+           << "expects a " << name << " of 64, 96, 128, 192 or 256 on GPU "
+           << "target '" << target.name << "', but got " << size
+           << "; the nearest legal one is "
+           << (larger == legal.end() ? legal.back() : *larger);
+  }
+  return success();
+}
+
+static std::optional<int64_t> getStaticSize(TypedValue<RankedTensorType> value,
+                                            int64_t dim) {
+  if (value.getType().isDynamicDim(dim))
+    return std::nullopt;
+  return value.getType().getDimSize(dim);
+}
+
+static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
+                                  const GPUSchedule &fixed) {
+  if (failed(checkSupported(op, target)))
+    return failure();
+  GPUProblem problem{op.getNumBranches(),
+                     op.getPairsPerGroup(),
+                     op.getQuery().getType().getDimSize(3),
+                     op.getValue().getType().getDimSize(3),
+                     getStaticSize(op.getQuery(), 1),
+                     getStaticSize(op.getKey(), 1),
+                     !op.getEffectiveMask().isNone()};
+  llvm::Expected<GPUScheduleChoice> choice =
+      chooseSchedule(target, problem, fixed);
+  if (!choice)
+    return op.emitOpError() << llvm::toString(choice.takeError());
+  const GPUSchedule &schedule = choice->schedule;
+  op.setScheduleAttr(ScheduleAttr::get(op.getContext(), schedule.queryTile,
+                                       schedule.pairs, schedule.keyTile,
+                                       schedule.warps, schedule.stages));
+  const GPUResources &resources = choice->resources;
+  remark::passed(op.getLoc(),
+                 remark::RemarkOpts::name("schedule").category(passName))
+      << remark::add("tile of {0} query rows x {1} pairs, {2} keys, on {3} "
+                     "warps with {4} stages",
+                     schedule.queryTile, schedule.pairs, schedule.keyTile,
+                     schedule.warps, schedule.stages)
+      << remark::reason(
+             "about {0} registers of a thread and {1} bytes of "
+             "shared memory: {2} allow {3} blocks per SM of {4}; {5}",
+             resources.registers, resources.sharedBytes, resources.limitedBy,
+             resources.blocksPerSM, target.name, choice->whyNotLarger);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Pass
+//===----------------------------------------------------------------------===//
+
 namespace {
 struct AssignSchedulePass
     : diffattn::impl::AssignSchedulePassBase<AssignSchedulePass> {
   using AssignSchedulePassBase::AssignSchedulePassBase;
 
   void runOnOperation() override {
-    llvm::Expected<const TargetDescription *> description =
-        lookupTarget(target);
-    if (!description) {
-      getOperation().emitError() << llvm::toString(description.takeError());
+    FailureOr<const TargetDescription *> description =
+        reportTargetError(getOperation(), lookupTarget(target));
+    if (failed(description) || failed(checkOptions(**description)))
       return signalPassFailure();
-    }
-    for (auto [name, value] :
-         {std::pair<StringRef, int64_t>("query-tile", queryTile),
-          {"pairs", pairs},
-          {"key-tile", keyTile}})
-      if (value < 0) {
-        getOperation().emitError()
-            << "expects option " << name
-            << " of diffattn-assign-schedule to be positive, or 0 to have it "
-               "chosen, but got "
-            << value;
-        return signalPassFailure();
-      }
     bool failed = false;
     getOperation().walk(
-        [&](AttentionOp op) { failed |= !assign(op, **description); });
+        [&](AttentionOp op) { failed |= assign(op, **description).failed(); });
     if (failed)
       signalPassFailure();
   }
 
 private:
-  bool assign(AttentionOp op, const TargetDescription &description) {
-    bool overridden = queryTile || pairs || keyTile;
-    if (op.getSchedule() && !overridden)
-      return true;
-    Problem problem{op.getNumBranches(),
-                    op.getPairsPerGroup(),
-                    op.getQuery().getType().getDimSize(1),
-                    op.getKey().getType().getDimSize(1),
-                    !op.getEffectiveMask().isNone(),
-                    suitsMatrixTiles(op, description)};
-    if (pairs && problem.pairsPerGroup % pairs != 0) {
-      op.emitOpError() << "expects the schedule's pairs to divide the "
-                       << problem.pairsPerGroup << " pairs of a group, but got "
-                       << int64_t(pairs) << "; the nearest legal one is "
-                       << getNearestDivisor(problem.pairsPerGroup, pairs);
-      return false;
-    }
+  LogicalResult checkOptions(const TargetDescription &description) {
+    for (auto [name, value] :
+         {std::pair<StringRef, int64_t>("query-tile", queryTile),
+          {"pairs", pairs},
+          {"key-tile", keyTile},
+          {"warps", warps},
+          {"stages", stages}})
+      if (value < 0)
+        return getOperation().emitError()
+               << "expects option " << name
+               << " of diffattn-assign-schedule to be positive, or 0 to have "
+                  "it chosen, but got "
+               << value;
+    for (auto [name, value] :
+         {std::pair<StringRef, int64_t>("warps", warps), {"stages", stages}})
+      if (value && !description.isGPU())
+        return getOperation().emitError()
+               << "expects option " << name
+               << " of diffattn-assign-schedule for GPU targets only, but got "
+                  "target '"
+               << description.name << "'";
+    return success();
+  }
+
+  LogicalResult assign(AttentionOp op, const TargetDescription &description) {
+    bool overridden = queryTile || pairs || keyTile || warps || stages;
+    auto *gpu = llvm::dyn_cast<GPUTarget>(&description);
+    std::optional<ScheduleAttr> present = op.getSchedule();
+    if (present && !overridden && !gpu)
+      return success();
+    if (pairs && op.getPairsPerGroup() % pairs != 0)
+      return op.emitOpError()
+             << "expects the schedule's pairs to divide the "
+             << op.getPairsPerGroup() << " pairs of a group, but got "
+             << int64_t(pairs) << "; the nearest legal one is "
+             << getNearestDivisor(op.getPairsPerGroup(), pairs);
     auto checked = [&] {
       return op.emitOpError("has a schedule option that ");
     };
-    if (failed(ScheduleAttr::verify(checked, queryTile ? queryTile : 1,
-                                    pairs ? pairs : 1, keyTile ? keyTile : 1)))
-      return false;
-    ScheduleAttr schedule = chooseSchedule(&getContext(), problem, description,
-                                           queryTile, pairs, keyTile);
-    op.setScheduleAttr(schedule);
-    int64_t rows =
-        problem.branches * schedule.getPairs() * schedule.getQueryTile();
-    remark::passed(op.getLoc(),
-                   remark::RemarkOpts::name("schedule").category(getArgument()))
-        << remark::add("tile of {0} query rows x {1} pairs, {2} keys",
-                       schedule.getQueryTile(), schedule.getPairs(),
-                       schedule.getKeyTile())
-        << remark::reason(
-               "{0} rows, branches included, are {1:f1} vector registers "
-               "of {2}",
-               rows, double(rows) / description.getVectorLanes(32),
-               description.name);
-    return true;
+    auto orOne = [](int64_t size) { return size ? size : 1; };
+    if (failed(ScheduleAttr::verify(checked, orOne(queryTile), orOne(pairs),
+                                    orOne(keyTile), orOne(warps),
+                                    orOne(stages))))
+      return failure();
+    if (gpu) {
+      GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages};
+      if (present && !overridden)
+        fixed = {present->getQueryTile(), present->getPairs(),
+                 present->getKeyTile(), present->getWarps().value_or(0),
+                 present->getStages().value_or(0)};
+      return assignForGPU(op, *gpu, fixed);
+    }
+    assignForCPU(op, llvm::cast<CPUTarget>(description), queryTile, pairs,
+                 keyTile);
+    return success();
   }
 };
 } // namespace

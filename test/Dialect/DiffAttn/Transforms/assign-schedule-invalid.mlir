@@ -5,7 +5,7 @@
 // RUN: not diffattn-opt %s --diffattn-assign-schedule=query-tile=100000 2>&1 | FileCheck %s --check-prefix=ABSURD
 // RUN: not diffattn-opt %s --diffattn-assign-schedule=query-tile=many 2>&1 | FileCheck %s --check-prefix=TEXT
 
-// TARGET: error: unknown target 'cpu-avx3', expected one of cpu, cpu-host, cpu-baseline, cpu-avx2, cpu-avx512, cpu-amx; did you mean 'cpu-avx2'?
+// TARGET: error: unknown target 'cpu-avx3', expected one of cpu, cpu-host, cpu-baseline, cpu-avx2, cpu-avx512, cpu-amx, sm_80, sm_86, sm_89, sm_90, sm_90a, sm_120; did you mean 'cpu-avx2'?
 // PAIRS: error: 'diffattn.attention' op expects the schedule's pairs to divide the 8 pairs of a group, but got 3; the nearest legal one is 2
 // ABOVE: error: 'diffattn.attention' op expects the schedule's pairs to divide the 8 pairs of a group, but got 7; the nearest legal one is 8
 // NEGATIVE: error: expects option key-tile of diffattn-assign-schedule to be positive, or 0 to have it chosen, but got -1

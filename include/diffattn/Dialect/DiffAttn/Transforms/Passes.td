@@ -141,6 +141,12 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
     products are so cheap there that copies and the passes over the accumulators,
     once per tile, have to be spread over more of them.
 
+    For a GPU, legal schedules are enumerated from its description (registers of
+    a thread, shared memory of a block) and the one that a model of an SM finds
+    cheapest is taken; `warps` and `stages` are part of it. Values given by
+    options or by a schedule that is there are completed and have to be legal.
+    Inputs have to be f16 or bf16 and head dimensions 64, 96, 128, 192 or 256.
+
     A remark (category `diffattn-assign-schedule`) says what was chosen and why.
   }];
   let options = [
@@ -150,7 +156,11 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
            "Query rows of a tile; 0: choose">,
     Option<"pairs", "pairs", "int64_t", "0",
            "Pairs of a group in a tile; 0: choose">,
-    Option<"keyTile", "key-tile", "int64_t", "0", "Keys of a tile; 0: choose">];
+    Option<"keyTile", "key-tile", "int64_t", "0", "Keys of a tile; 0: choose">,
+    Option<"warps", "warps", "int64_t", "0",
+           "Warps that compute a tile, on GPUs; 0: choose">,
+    Option<"stages", "stages", "int64_t", "0",
+           "Key tiles in shared memory at a time, on GPUs; 0: choose">];
 }
 
 def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {

@@ -1,0 +1,95 @@
+//===- GPUSchedule.h - Legal schedules of a GPU, and the best ---*- C++ -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which tiles a GPU can compute follows from its description: registers of a
+// thread and shared memory of a block. Which of them is best is judged by a
+// small model of an SM. Nothing here looks at IR.
+//
+// A block computes a tile of rows (query rows x pairs x branches) against all
+// keys, `keyTile` at a time. Its warps divide the rows: each holds its scores,
+// probabilities and accumulators in registers, and reads queries, keys and
+// values from shared memory.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_TARGET_GPUSCHEDULE_H
+#define DIFFATTN_TARGET_GPUSCHEDULE_H
+
+#include "diffattn/Target/TargetDescription.h"
+#include <optional>
+#include <vector>
+
+namespace mlir::diffattn {
+
+/// The attention that a schedule is for. Lengths that are known are used.
+struct GPUProblem {
+  int64_t branches, pairsPerGroup, headDim, valueDim;
+  std::optional<int64_t> queryLength, keyLength;
+  bool masked;
+};
+
+/// What `#diffattn.schedule` says for a GPU; 0 leaves a choice open.
+struct GPUSchedule {
+  int64_t queryTile = 0, pairs = 0, keyTile = 0, warps = 0, stages = 0;
+
+  bool operator==(const GPUSchedule &other) const;
+  bool operator!=(const GPUSchedule &other) const { return !(*this == other); }
+  /// "query_tile = 64, pairs = 1, ..."
+  std::string str() const;
+};
+
+/// What a complete schedule takes.
+struct GPUResources {
+  /// Rows of a tile: branches, pairs and query rows.
+  int64_t rows;
+  /// Estimated registers of a thread.
+  int64_t registers;
+  int64_t sharedBytes;
+  /// Blocks that an SM holds at a time, and what allows no more.
+  int64_t blocksPerSM;
+  llvm::StringRef limitedBy;
+};
+
+GPUResources getResources(const GPUTarget &target, const GPUProblem &problem,
+                          const GPUSchedule &schedule);
+
+/// Succeeds where `schedule`, which is complete, can be compiled. The error
+/// names one rule, what was expected and found, and the nearest legal value.
+llvm::Error checkSchedule(const GPUTarget &target, const GPUProblem &problem,
+                          const GPUSchedule &schedule);
+
+/// The legal schedules that the model is asked about: `fixed` completed.
+std::vector<GPUSchedule> enumerateSchedules(const GPUTarget &target,
+                                            const GPUProblem &problem,
+                                            const GPUSchedule &fixed = {});
+
+/// The clocks that an SM takes for a score, products and softmax included, by
+/// the model.
+double getCost(const GPUTarget &target, const GPUProblem &problem,
+               const GPUSchedule &schedule);
+
+struct GPUScheduleChoice {
+  GPUSchedule schedule;
+  GPUResources resources;
+  double cost;
+  /// What speaks against larger tiles and more stages.
+  std::string whyNotLarger;
+};
+
+/// The cheapest of the legal schedules. Where `fixed` allows none, the error
+/// is that of checkSchedule.
+llvm::Expected<GPUScheduleChoice> chooseSchedule(const GPUTarget &target,
+                                                 const GPUProblem &problem,
+                                                 const GPUSchedule &fixed = {});
+
+/// Head dimensions that GPU code exists for, ascending.
+llvm::ArrayRef<int64_t> getGPUHeadDims();
+
+} // namespace mlir::diffattn
+
+#endif // DIFFATTN_TARGET_GPUSCHEDULE_H
