@@ -25,7 +25,7 @@ class ModuleOp;
 
 namespace diffattn {
 
-/// Translations that `translateToLLVMIR` needs.
+/// Translations to LLVM IR, for CPUs and GPUs.
 void registerLLVMTranslations(DialectRegistry &registry);
 
 /// Translates a module in the LLVM dialect and optimises it for `target`.

@@ -8,14 +8,15 @@
 
 #include "diffattn/Target/LLVMEmission.h"
 
+#include "MachineCode.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -29,10 +30,12 @@ void mlir::diffattn::registerLLVMTranslations(DialectRegistry &registry) {
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerOpenMPDialectTranslation(registry);
+  registerGPUDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
 }
 
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(const CPUTarget &target) {
+createHostMachine(const CPUTarget &target) {
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -41,53 +44,17 @@ createTargetMachine(const CPUTarget &target) {
     return true;
   }();
   (void)initialized;
-
-  llvm::Triple triple(llvm::sys::getProcessTriple());
-  std::string message;
-  const llvm::Target *llvmTarget =
-      llvm::TargetRegistry::lookupTarget(triple, message);
-  if (!llvmTarget)
-    return llvm::createStringError(message);
-  return std::unique_ptr<llvm::TargetMachine>(llvmTarget->createTargetMachine(
-      triple, target.llvmCPU, target.llvmFeatures, llvm::TargetOptions(),
-      llvm::Reloc::PIC_, /*CM=*/std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
+  return diffattn::detail::createTargetMachine(
+      llvm::Triple(llvm::sys::getProcessTriple()), target.llvmCPU,
+      target.llvmFeatures, llvm::Reloc::PIC_);
 }
 
 llvm::Error mlir::diffattn::optimizeLLVMIR(llvm::Module &module,
                                            const CPUTarget &target) {
-  auto machine = createTargetMachine(target);
+  auto machine = createHostMachine(target);
   if (!machine)
     return machine.takeError();
-  module.setTargetTriple((*machine)->getTargetTriple());
-  module.setDataLayout((*machine)->createDataLayout());
-  // Functions carry the target, so that `--emit=llvm` can be fed to llc and
-  // opt as it is, and inlining between them stays legal.
-  for (llvm::Function &function : module) {
-    if (function.isDeclaration())
-      continue;
-    function.addFnAttr("target-cpu", target.llvmCPU);
-    function.addFnAttr("target-features", target.llvmFeatures);
-  }
-
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = true;
-  tuning.SLPVectorization = true;
-  // Blocks of registers are unrolled where the pipeline makes them. Unrolling
-  // the loops around them brings little and doubles the compile time.
-  tuning.LoopUnrolling = false;
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager callGraph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(machine->get(), tuning);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(callGraph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
+  diffattn::detail::optimize(module, **machine, /*vectorize=*/true);
   return llvm::Error::success();
 }
 
@@ -118,17 +85,13 @@ mlir::diffattn::translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
 
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 mlir::diffattn::emitObject(llvm::Module &module, const CPUTarget &target) {
-  auto machine = createTargetMachine(target);
+  auto machine = createHostMachine(target);
   if (!machine)
     return machine.takeError();
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager codegen;
-  if ((*machine)->addPassesToEmitFile(codegen, stream, /*DwoOut=*/nullptr,
-                                      llvm::CodeGenFileType::ObjectFile))
-    return llvm::createStringError(
-        "LLVM cannot write object files for target '" + target.name + "'");
-  codegen.run(module);
+  auto bytes = diffattn::detail::generateCode(
+      module, **machine, llvm::CodeGenFileType::ObjectFile);
+  if (!bytes)
+    return bytes.takeError();
   return std::make_unique<llvm::SmallVectorMemoryBuffer>(
-      std::move(bytes), "diffattn.o", /*RequiresNullTerminator=*/false);
+      std::move(*bytes), "diffattn.o", /*RequiresNullTerminator=*/false);
 }
