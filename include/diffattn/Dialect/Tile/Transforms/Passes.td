@@ -61,6 +61,42 @@ def StagePass : TilePass<"diffattn-tile-stage"> {
                            "::mlir::gpu::GPUDialect"];
 }
 
+def PipelinePass : TilePass<"diffattn-tile-pipeline"> {
+  let summary = "Overlap copies with the products of earlier tiles";
+  let description = [{
+    Requires: loops as `diffattn-tile-stage` leaves them: each buffer written by
+    one `async_copy` per iteration, then commit, wait and barrier, then read.
+
+    Each buffer gets a ring of `diffattn_tile.stages` slots. The copy for `stages` iterations ahead
+    is issued right after the first barrier that follows the last read of the
+    slot it overwrites, waits count the groups committed since, and the
+    first copies of each ring go before the loop. With one stage the copy of the
+    next keys runs under this tile's softmax and second product, that of the
+    values under the first product and the softmax.
+
+    Left alone, with a remark: loops whose copies depend on more than the
+    induction variable.
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def PeelMasksPass : TilePass<"diffattn-tile-peel-masks"> {
+  let summary = "Run the iterations that no mask cuts in a loop without masks";
+  let description = [{
+    A loop with `mask` ops becomes up to three loops over consecutive ranges:
+    iterations before, within and after the range in which all constraints
+    hold for every element, the middle one without its masks and what only
+    they need. Constraints whose symbol grows with the induction variable bound
+    the range from below, those whose symbol falls bound it from above. Masks
+    with other symbols stay.
+
+    The loops share their carried values, so a pipeline runs on across them.
+  }];
+}
+
 def AssignLayoutsPass : TilePass<"diffattn-tile-assign-layouts"> {
   let summary = "Give every tensor a layout";
   let description = [{
