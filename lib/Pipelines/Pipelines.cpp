@@ -16,15 +16,19 @@
 
 #include "diffattn/CPU/Passes.h"
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
+#include "diffattn/Dialect/Tile/Transforms/Passes.h"
 #include "diffattn/Pipelines/Normalize.h"
 #include "diffattn/Pipelines/Passes.h"
 #include "diffattn/Target/TargetDescription.h"
 
+#include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -44,15 +48,26 @@ void mlir::diffattn::buildFuseStage(OpPassManager &pm) {
   buildImportPipeline(pm);
 }
 
-void mlir::diffattn::buildTileStage(OpPassManager &pm,
-                                    const CPUPipelineOptions &options) {
+/// The schedule, and the online form that it is carried out on.
+static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   AssignSchedulePassOptions schedule;
-  schedule.target = options.target;
-  schedule.queryTile = options.queryTile;
-  schedule.pairs = options.pairs;
-  schedule.keyTile = options.keyTile;
+  schedule.target = settings.target;
+  schedule.queryTile = settings.queryTile;
+  schedule.pairs = settings.pairs;
+  schedule.keyTile = settings.keyTile;
+  schedule.warps = settings.warps;
+  schedule.stages = settings.stages;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));
   pm.addNestedPass<func::FuncOp>(createToOnlinePass());
+}
+
+//===----------------------------------------------------------------------===//
+// CPU
+//===----------------------------------------------------------------------===//
+
+void mlir::diffattn::buildCPUTileStage(OpPassManager &pm,
+                                       const PipelineSettings &settings) {
+  addOnlineForm(pm, settings);
   pm.addNestedPass<func::FuncOp>(createCPULayoutPass());
   addCleanup(pm);
   pm.addNestedPass<func::FuncOp>(createTilePass());
@@ -62,14 +77,14 @@ void mlir::diffattn::buildTileStage(OpPassManager &pm,
 }
 
 void mlir::diffattn::buildCPULinalgStage(OpPassManager &pm,
-                                         const CPUPipelineOptions &options) {
+                                         const PipelineSettings &settings) {
   CPUPackPassOptions pack;
-  pack.target = options.target;
+  pack.target = settings.target;
   pm.addNestedPass<func::FuncOp>(createCPUPackPass(pack));
   pm.addNestedPass<func::FuncOp>(createDecomposeTilesPass());
   pm.addNestedPass<func::FuncOp>(createCPUGuardMasksPass());
   CPUPackPairsPassOptions packPairs;
-  packPairs.target = options.target;
+  packPairs.target = settings.target;
   pm.addNestedPass<func::FuncOp>(createCPUPackPairsPass(packPairs));
   pm.addPass(createCanonicalizerPass());
 }
@@ -87,9 +102,9 @@ void mlir::diffattn::buildBufferizeStage(OpPassManager &pm) {
 }
 
 void mlir::diffattn::buildVectorStage(OpPassManager &pm,
-                                      const CPUPipelineOptions &options) {
+                                      const PipelineSettings &settings) {
   CPUVectorizePassOptions vectorize;
-  vectorize.target = options.target;
+  vectorize.target = settings.target;
   pm.addNestedPass<func::FuncOp>(createCPUVectorizePass(vectorize));
   pm.addPass(createExpandCopiesPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
@@ -104,14 +119,14 @@ void mlir::diffattn::buildVectorStage(OpPassManager &pm,
 /// bf16 is integer arithmetic (LLVM would call a function that the C runtime
 /// of GCC 12 lacks).
 static void addFloat16Lowering(OpPassManager &pm,
-                               const CPUPipelineOptions &options) {
+                               const PipelineSettings &settings) {
   pm.addPass(math::createMathExtendToSupportedTypes());
   arith::ArithEmulateUnsupportedFloatsOptions emulation;
   emulation.sourceTypeStrs = {"bf16", "f16"};
   emulation.targetTypeStr = "f32";
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulation));
 
-  llvm::Expected<const CPUTarget *> target = lookupCPUTarget(options.target);
+  llvm::Expected<const CPUTarget *> target = lookupCPUTarget(settings.target);
   // An unknown target is reported by the first pass that has the option.
   bool hasBF16 = target && (*target)->hasAVX512BF16;
   if (!target)
@@ -122,14 +137,14 @@ static void addFloat16Lowering(OpPassManager &pm,
 }
 
 void mlir::diffattn::buildLLVMStage(OpPassManager &pm,
-                                    const CPUPipelineOptions &options) {
+                                    const PipelineSettings &settings) {
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createConvertSCFToOpenMPPass());
   pm.addNestedPass<func::FuncOp>(createCPUBalanceLoopsPass());
   pm.addNestedPass<func::FuncOp>(createCPULowerStackScopesPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  addFloat16Lowering(pm, options);
+  addFloat16Lowering(pm, settings);
   addCleanup(pm);
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertVectorToLLVMPass());
@@ -138,54 +153,106 @@ void mlir::diffattn::buildLLVMStage(OpPassManager &pm,
   addCleanup(pm);
 }
 
-void mlir::diffattn::buildStageTo(Phase phase, OpPassManager &pm,
-                                  const CPUPipelineOptions &options) {
+//===----------------------------------------------------------------------===//
+// GPU
+//===----------------------------------------------------------------------===//
+
+void mlir::diffattn::buildGPUTileStage(OpPassManager &pm,
+                                       const PipelineSettings &settings) {
+  addOnlineForm(pm, settings);
+  addCleanup(pm);
+  pm.addNestedPass<func::FuncOp>(createTilePass());
+  addCleanup(pm);
+}
+
+void mlir::diffattn::buildGPULinalgStage(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createDecomposeTilesPass());
+  addCleanup(pm);
+}
+
+void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm) {
+  pm.addPass(tile::createLinalgToTilePass());
+  addCleanup(pm);
+}
+
+void mlir::diffattn::buildNVVMStage(OpPassManager &pm) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertGpuOpsToNVVMOps());
+  // Instructions that LLVM has no intrinsic for become inline assembly.
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  addCleanup(kernels);
+}
+
+//===----------------------------------------------------------------------===//
+// Pipelines
+//===----------------------------------------------------------------------===//
+
+void mlir::diffattn::buildStageTo(TargetDescription::Kind kind, Phase phase,
+                                  OpPassManager &pm,
+                                  const PipelineSettings &settings) {
+  const bool isGPU = kind == TargetDescription::Kind::GPU;
   switch (phase) {
   case Phase::Input:
     return;
   case Phase::Fused:
     return buildFuseStage(pm);
   case Phase::Tiled:
-    return buildTileStage(pm, options);
+    return isGPU ? buildGPUTileStage(pm, settings)
+                 : buildCPUTileStage(pm, settings);
   case Phase::Linalg:
-    return buildCPULinalgStage(pm, options);
+    return isGPU ? buildGPULinalgStage(pm) : buildCPULinalgStage(pm, settings);
   case Phase::MemRef:
     return buildBufferizeStage(pm);
   case Phase::Vector:
-    return buildVectorStage(pm, options);
+    return buildVectorStage(pm, settings);
   case Phase::LLVM:
-    return buildLLVMStage(pm, options);
+    return buildLLVMStage(pm, settings);
+  case Phase::Tile:
+    return buildGPUKernelStage(pm);
+  case Phase::NVVM:
+    return buildNVVMStage(pm);
   }
 }
 
-void mlir::diffattn::buildCPUPipeline(OpPassManager &pm,
-                                      const CPUPipelineOptions &options) {
-  for (const PhaseInfo &info : getPhases())
-    buildStageTo(info.phase, pm, options);
+void mlir::diffattn::buildPipeline(TargetDescription::Kind kind,
+                                   OpPassManager &pm,
+                                   const PipelineSettings &settings) {
+  for (const PhaseInfo &info : getPhases(kind))
+    buildStageTo(kind, info.phase, pm, settings);
+}
+
+/// Registers "PREFIX-pipeline" and "PREFIX-to-PHASE" for each phase.
+template <typename Options>
+static void registerPipelinesOf(TargetDescription::Kind kind, StringRef prefix,
+                                StringRef summary) {
+  PassPipelineRegistration<Options>(
+      (prefix + "-pipeline").str(), summary,
+      [kind](OpPassManager &pm, const Options &options) {
+        buildPipeline(kind, pm, options.getSettings());
+      });
+  StringRef previous;
+  for (const PhaseInfo &info : getPhases(kind)) {
+    if (info.phase != Phase::Input)
+      PassPipelineRegistration<Options>(
+          (prefix + "-to-" + info.name).str(),
+          ("Stage " + previous + " -> " + info.name).str(),
+          [kind, to = info.phase](OpPassManager &pm, const Options &options) {
+            buildStageTo(kind, to, pm, options.getSettings());
+          });
+    previous = info.name;
+  }
 }
 
 void mlir::diffattn::registerPipelines() {
   registerImportPipeline();
-  PassPipelineRegistration<CPUPipelineOptions>(
-      "diffattn-cpu-pipeline", "Compile tensors to the LLVM dialect for a CPU",
-      buildCPUPipeline);
-  struct Stage {
-    StringLiteral name;
-    StringLiteral summary;
-    Phase to;
-  };
-  static constexpr Stage stages[] = {
-      {"diffattn-cpu-to-fused", "Stage input -> fused", Phase::Fused},
-      {"diffattn-cpu-to-tiled", "Stage fused -> tiled", Phase::Tiled},
-      {"diffattn-cpu-to-linalg", "Stage tiled -> linalg", Phase::Linalg},
-      {"diffattn-cpu-to-memref", "Stage linalg -> memref", Phase::MemRef},
-      {"diffattn-cpu-to-vector", "Stage memref -> vector", Phase::Vector},
-      {"diffattn-cpu-to-llvm", "Stage vector -> llvm", Phase::LLVM},
-  };
-  for (const Stage &stage : stages)
-    PassPipelineRegistration<CPUPipelineOptions>(
-        stage.name, stage.summary,
-        [to = stage.to](OpPassManager &pm, const CPUPipelineOptions &options) {
-          buildStageTo(to, pm, options);
-        });
+  registerPipelinesOf<CPUPipelineOptions>(
+      TargetDescription::Kind::CPU, "diffattn-cpu",
+      "Compile tensors to the LLVM dialect for a CPU");
+  registerPipelinesOf<GPUPipelineOptions>(
+      TargetDescription::Kind::GPU, "diffattn-gpu",
+      "Compile tensors to kernels in the NVVM dialect for a GPU");
 }

@@ -7,15 +7,16 @@
 //===----------------------------------------------------------------------===//
 //
 // A phase names a form of the IR that can be printed, verified, stopped at
-// (`--compile-to=`) and resumed from (`--compile-from=`).
+// (`--compile-to=`) and resumed from (`--compile-from=`). Targets share the
+// first ones.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef DIFFATTN_PIPELINES_PHASES_H
 #define DIFFATTN_PIPELINES_PHASES_H
 
-#include "llvm/ADT/ArrayRef.h"
-#include "llvm/ADT/StringRef.h"
+#include "diffattn/Target/TargetDescription.h"
+#include "llvm/ADT/SmallVector.h"
 
 namespace mlir::diffattn {
 
@@ -36,6 +37,10 @@ enum class Phase {
   Vector,
   /// The LLVM dialect.
   LLVM,
+  /// Kernels in the tile dialect, for GPUs.
+  Tile,
+  /// Kernels in the LLVM and NVVM dialects.
+  NVVM,
 };
 
 struct PhaseInfo {
@@ -43,10 +48,13 @@ struct PhaseInfo {
   llvm::StringLiteral name;
   /// What the IR looks like after it, for `--help`.
   llvm::StringLiteral summary;
+  /// The kind of target that has the phase; absent if each has it.
+  std::optional<TargetDescription::Kind> kind;
 };
 
-/// All phases, in order.
+/// All phases; those that targets of one kind have, in order.
 llvm::ArrayRef<PhaseInfo> getPhases();
+llvm::SmallVector<PhaseInfo> getPhases(TargetDescription::Kind kind);
 
 llvm::StringRef getPhaseName(Phase phase);
 

@@ -21,47 +21,106 @@
 
 namespace mlir::diffattn {
 
-/// What the CPU stages may be told.
-struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
-  Option<std::string> target{
-      *this, "target",
-      llvm::cl::desc("Target whose facts decide tile sizes and instructions"),
-      llvm::cl::init("cpu")};
-  Option<int64_t> queryTile{
+/// What stages may be told. 0 lets the target decide.
+struct PipelineSettings {
+  /// The target whose facts decide tile sizes and instructions.
+  std::string target = "cpu";
+  int64_t queryTile = 0, pairs = 0, keyTile = 0;
+  /// For GPUs only.
+  int64_t warps = 0, stages = 0;
+};
+
+/// The settings as options of a pipeline, beginning with those of every target.
+template <typename DerivedT>
+struct TilingPipelineOptions : public PassPipelineOptions<DerivedT> {
+  template <typename T>
+  using Opt = typename PassPipelineOptions<DerivedT>::template Option<T>;
+
+  explicit TilingPipelineOptions(StringRef defaultTarget)
+      : target{*this, "target",
+               llvm::cl::desc(
+                   "Target whose facts decide tile sizes and instructions"),
+               llvm::cl::init(defaultTarget.str())} {}
+
+  Opt<std::string> target;
+  Opt<int64_t> queryTile{
       *this, "query-tile",
       llvm::cl::desc("Query rows of a tile; 0 lets the target decide"),
       llvm::cl::init(0)};
-  Option<int64_t> pairs{
+  Opt<int64_t> pairs{
       *this, "pairs",
       llvm::cl::desc("Head pairs of a tile; 0 lets the target decide"),
       llvm::cl::init(0)};
-  Option<int64_t> keyTile{
+  Opt<int64_t> keyTile{
       *this, "key-tile",
       llvm::cl::desc("Keys of one step; 0 lets the target decide"),
       llvm::cl::init(0)};
 };
 
+struct CPUPipelineOptions : public TilingPipelineOptions<CPUPipelineOptions> {
+  CPUPipelineOptions() : TilingPipelineOptions("cpu") {}
+
+  PipelineSettings getSettings() const {
+    return {target, queryTile, pairs, keyTile};
+  }
+};
+
+struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
+  GPUPipelineOptions() : TilingPipelineOptions("sm_80") {}
+
+  Option<int64_t> warps{
+      *this, "warps",
+      llvm::cl::desc("Warps that compute a tile; 0 lets the target decide"),
+      llvm::cl::init(0)};
+  Option<int64_t> stages{
+      *this, "stages",
+      llvm::cl::desc(
+          "Key tiles in shared memory at a time; 0 lets the target decide"),
+      llvm::cl::init(0)};
+
+  PipelineSettings getSettings() const {
+    return {target, queryTile, pairs, keyTile, warps, stages};
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
 /// input -> fused: one normal form for what producers write, then fusion.
 void buildFuseStage(OpPassManager &pm);
+
 /// fused -> tiled: online form, schedule, loops over tiles.
-void buildTileStage(OpPassManager &pm, const CPUPipelineOptions &options);
+void buildCPUTileStage(OpPassManager &pm, const PipelineSettings &settings);
 /// tiled -> linalg: each tile as linalg on tensors.
-void buildCPULinalgStage(OpPassManager &pm, const CPUPipelineOptions &options);
+void buildCPULinalgStage(OpPassManager &pm, const PipelineSettings &settings);
 /// linalg -> memref: buffers, in place; who frees them is decided here.
 void buildBufferizeStage(OpPassManager &pm);
 /// memref -> vector: loops and vectors of the target's width.
-void buildVectorStage(OpPassManager &pm, const CPUPipelineOptions &options);
+void buildVectorStage(OpPassManager &pm, const PipelineSettings &settings);
 /// vector -> llvm: threads, addresses, the LLVM dialect.
-void buildLLVMStage(OpPassManager &pm, const CPUPipelineOptions &options);
+void buildLLVMStage(OpPassManager &pm, const PipelineSettings &settings);
 
-/// The stage that ends at `phase`; none for `Phase::Input`.
-void buildStageTo(Phase phase, OpPassManager &pm,
-                  const CPUPipelineOptions &options);
+/// fused -> tiled, as for the CPU but for the layout in memory.
+void buildGPUTileStage(OpPassManager &pm, const PipelineSettings &settings);
+/// tiled -> linalg.
+void buildGPULinalgStage(OpPassManager &pm);
+/// linalg -> tile: kernels; where values live and when they move.
+void buildGPUKernelStage(OpPassManager &pm);
+/// tile -> nvvm: what one thread does.
+void buildNVVMStage(OpPassManager &pm);
+
+/// The stage of one kind of targets that ends at `phase`; none for
+/// `Phase::Input`.
+void buildStageTo(TargetDescription::Kind kind, Phase phase, OpPassManager &pm,
+                  const PipelineSettings &settings);
 
 /// All stages.
-void buildCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
+void buildPipeline(TargetDescription::Kind kind, OpPassManager &pm,
+                   const PipelineSettings &settings);
 
-/// Registers `diffattn-cpu-pipeline` and one pipeline per stage.
+/// Registers `diffattn-cpu-pipeline`, `diffattn-gpu-pipeline` and one pipeline
+/// per stage of each.
 void registerPipelines();
 
 } // namespace mlir::diffattn
