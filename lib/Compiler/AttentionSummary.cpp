@@ -65,6 +65,37 @@ static std::optional<SymbolicSize> getSymbolicSize(FunctionOpInterface entry,
   return size;
 }
 
+/// The arguments and results of the entry that operands and results of `op`
+/// are, and which of their sizes the op needs to be equal.
+static std::vector<SmallVector<BoundaryDim>> getEqualSizes(AttentionOp op) {
+  SmallVector<BoundaryDim> batch, queries, keys;
+  auto add = [&](Value value, SmallVectorImpl<BoundaryDim> &length,
+                 unsigned lengthDim) {
+    auto addDims = [&](bool isResult, unsigned index) {
+      batch.push_back({isResult, index, 0});
+      length.push_back({isResult, index, lengthDim});
+    };
+    if (!value)
+      return;
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      addDims(/*isResult=*/false, argument.getArgNumber());
+    for (OpOperand &use : value.getUses())
+      if (isa<OpResult>(value) && isa<func::ReturnOp>(use.getOwner()))
+        addDims(/*isResult=*/true, use.getOperandNumber());
+  };
+  add(op.getQuery(), queries, 1);
+  add(op.getLambda(), queries, 1);
+  add(op.getOutput(), queries, 1);
+  add(op.getOutputInit(), queries, 1);
+  add(op.getLse(), queries, 2);
+  add(op.getLseInit(), queries, 2);
+  add(op.getNoise(), queries, 1);
+  add(op.getNoiseInit(), queries, 1);
+  add(op.getKey(), keys, 1);
+  add(op.getValue(), keys, 1);
+  return {batch, queries, keys};
+}
+
 /// "differential attention (causal, 16 heads / 4 kv heads, d=128)"
 static std::string describeOp(AttentionOp op) {
   std::string text =
@@ -103,10 +134,15 @@ AttentionSummary AttentionSummary::get(FunctionOpInterface entry) {
     site.isDifferential = op.isDifferential();
     site.description = describeOp(op);
     site.numQueryHeads = op.getNumQueryHeads();
+    site.numKVHeads = op.getNumKVHeads();
     site.headDim = op.getHeadDim();
     site.valueDim = op.getValueDim();
     site.maskLeft = mask.getLeft();
     site.maskRight = mask.getRight();
+    site.scale = op.getEffectiveScale();
+    if (std::optional<APFloat> softcap = op.getSoftcap())
+      site.softcap = softcap->convertToDouble();
+    site.equalSizes = getEqualSizes(op);
     site.batch = getSymbolicSize(entry, op.getQuery(), 0);
     site.queries = getSymbolicSize(entry, op.getQuery(), 1);
     site.keys = getSymbolicSize(entry, op.getKey(), 1);

@@ -12,6 +12,7 @@
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
 #include "diffattn/Reference/Inputs.h"
 #include "diffattn/Target/LLVMEmission.h"
+#include "diffattn/Target/PTXEmission.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -19,6 +20,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -33,17 +35,38 @@ CompilerInvocation::CompilerInvocation(MLIRContext &context,
 // Input
 //===----------------------------------------------------------------------===//
 
-LogicalResult CompilerInvocation::load(llvm::SourceMgr &sources) {
+LogicalResult CompilerInvocation::checkPhases() const {
   Location unknown = UnknownLoc::get(&context);
-  if (options.to < options.from)
+  for (Phase phase : {options.from, getLast()})
+    if (llvm::none_of(phases, [&](const PhaseInfo &info) {
+          return info.phase == phase;
+        })) {
+      SmallVector<StringRef> names;
+      for (const PhaseInfo &info : phases)
+        names.push_back(info.name);
+      return emitError(unknown)
+             << "target '" << target->name << "' has no phase '"
+             << getPhaseName(phase) << "', expected one of "
+             << llvm::join(names, ", ");
+    }
+  if (getLast() < options.from)
     return emitError(unknown)
            << "cannot compile from phase '" << getPhaseName(options.from)
-           << "' to phase '" << getPhaseName(options.to)
+           << "' to phase '" << getPhaseName(getLast())
            << "', which comes before it";
-  llvm::Expected<const CPUTarget *> found = lookupCPUTarget(options.target);
+  return success();
+}
+
+LogicalResult CompilerInvocation::load(llvm::SourceMgr &sources) {
+  Location unknown = UnknownLoc::get(&context);
+  llvm::Expected<const TargetDescription *> found =
+      lookupTarget(options.pipeline.target);
   if (!found)
     return emitError(unknown) << llvm::toString(found.takeError());
   target = *found;
+  phases = getPhases(target->kind);
+  if (failed(checkPhases()))
+    return failure();
 
   module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module || failed(findEntry()))
@@ -56,10 +79,10 @@ LogicalResult CompilerInvocation::load(llvm::SourceMgr &sources) {
 }
 
 LogicalResult CompilerInvocation::findEntry() {
-  // The LLVM dialect has entry points already, and what stops before it may be
-  // called or not.
-  if (options.from == Phase::LLVM ||
-      (options.to != Phase::LLVM && options.entry.empty()))
+  // The LLVM dialect and kernels have entry points already, and what stops
+  // before the last phase may be called or not.
+  if (options.from == Phase::LLVM || options.from >= Phase::Tile ||
+      (getLast() != phases.back().phase && options.entry.empty()))
     return success();
   llvm::Expected<func::FuncOp> entry =
       reference::findEntry(*module, options.entry);
@@ -73,6 +96,8 @@ LogicalResult CompilerInvocation::findEntry() {
     function.setVisibility(function == *entry
                                ? SymbolTable::Visibility::Public
                                : SymbolTable::Visibility::Private);
+  if (target->isGPU())
+    return success();
   (*entry)->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
                     UnitAttr::get(&context));
   // Arguments are the caller's: bufferisation must not take them for scratch.
@@ -96,23 +121,18 @@ FailureOr<EntrySignature> CompilerInvocation::getSignature() const {
 // Phases
 //===----------------------------------------------------------------------===//
 
-void CompilerInvocation::initializeOptions(
-    CPUPipelineOptions &pipelineOptions) const {
-  pipelineOptions.target = options.target;
-  pipelineOptions.queryTile = options.queryTile;
-  pipelineOptions.pairs = options.pairs;
-  pipelineOptions.keyTile = options.keyTile;
-}
-
 void CompilerInvocation::takeStock(Phase phase) {
+  if (phase == Phase::Tile)
+    (*module).walk([&](gpu::GPUFuncOp op) {
+      if (std::optional<GPUKernel> kernel = GPUKernel::get(op))
+        kernels.push_back(std::move(*kernel));
+    });
   auto entry = entryName.empty()
                    ? func::FuncOp()
                    : module->lookupSymbol<func::FuncOp>(entryName);
-  if (!entry)
-    return;
-  if (phase == Phase::Input)
+  if (entry && phase == Phase::Input)
     inputAttention = AttentionSummary::get(entry);
-  if (phase == Phase::Fused)
+  if (entry && phase == Phase::Fused)
     attention = AttentionSummary::get(entry);
 }
 
@@ -137,74 +157,76 @@ struct ScheduleRecorder : PassInstrumentation {
 };
 } // namespace
 
-LogicalResult CompilerInvocation::dump(Phase phase) const {
+LogicalResult CompilerInvocation::dump(const Twine &name,
+                                       std::string contents) const {
   if (options.dumpDir.empty())
     return success();
   SmallString<128> path(options.dumpDir);
-  std::string number = std::to_string(static_cast<unsigned>(phase));
-  llvm::sys::path::append(path,
-                          "0" + number + "-" + getPhaseName(phase) + ".mlir");
-  if (llvm::Error error = writeFile(path, emitMLIR()))
+  llvm::sys::path::append(path, name);
+  if (llvm::Error error = writeFile(path, std::move(contents)))
     return emitError(UnknownLoc::get(&context))
            << llvm::toString(std::move(error));
   return success();
 }
 
+LogicalResult CompilerInvocation::dump(Phase phase) const {
+  if (options.dumpDir.empty())
+    return success();
+  for (auto [i, info] : llvm::enumerate(phases))
+    if (info.phase == phase)
+      return dump("0" + Twine(i) + "-" + info.name + ".mlir", emitMLIR());
+  return success();
+}
+
 std::string CompilerInvocation::getPipelineString() const {
-  CPUPipelineOptions pipelineOptions;
-  initializeOptions(pipelineOptions);
   PassManager pm(&context, ModuleOp::getOperationName());
-  for (const PhaseInfo &info : getPhases())
-    if (info.phase > options.from && info.phase <= options.to)
-      buildStageTo(info.phase, pm, pipelineOptions);
+  for (const PhaseInfo &info : phases)
+    if (info.phase > options.from && info.phase <= getLast())
+      buildStageTo(target->kind, info.phase, pm, options.pipeline);
   std::string text;
   llvm::raw_string_ostream stream(text);
   pm.printAsTextualPipeline(stream);
   return text;
 }
 
+LogicalResult CompilerInvocation::runStage(const PhaseInfo &info) {
+  PassManager pm(&context, ModuleOp::getOperationName());
+  buildStageTo(target->kind, info.phase, pm, options.pipeline);
+  pm.addInstrumentation(std::make_unique<ScheduleRecorder>(schedules));
+  bool reported = false;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    return failure(); // on to the next handler
+  });
+  if (succeeded(pm.run(*module)))
+    return success();
+  if (!reported)
+    emitError(UnknownLoc::get(&context))
+        << "lowering to phase '" << info.name
+        << "' failed without a diagnostic, which is a bug in diffattn";
+  return failure();
+}
+
 LogicalResult CompilerInvocation::runPhases() {
-  Location unknown = UnknownLoc::get(&context);
   if (!options.dumpDir.empty()) {
     if (std::error_code error =
             llvm::sys::fs::create_directories(options.dumpDir))
-      return emitError(unknown) << "cannot create directory '"
-                                << options.dumpDir << "': " << error.message();
-    SmallString<128> path(options.dumpDir);
-    llvm::sys::path::append(path, "pipeline.txt");
-    if (llvm::Error error = writeFile(path, getPipelineString() + "\n"))
-      return emitError(unknown) << llvm::toString(std::move(error));
+      return emitError(UnknownLoc::get(&context))
+             << "cannot create directory '" << options.dumpDir
+             << "': " << error.message();
+    if (failed(dump("pipeline.txt", getPipelineString() + "\n")))
+      return failure();
   }
   if (failed(dump(options.from)))
     return failure();
-
-  CPUPipelineOptions pipelineOptions;
-  initializeOptions(pipelineOptions);
-  for (const PhaseInfo &info : getPhases()) {
-    if (info.phase <= options.from || info.phase > options.to)
-      continue;
-    PassManager pm(&context, ModuleOp::getOperationName());
-    buildStageTo(info.phase, pm, pipelineOptions);
-    pm.addInstrumentation(std::make_unique<ScheduleRecorder>(schedules));
-    bool reported = false;
-    {
-      ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-        reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
-        return failure(); // on to the next handler
-      });
-      if (succeeded(pm.run(*module)))
-        reported = false;
-      else if (!reported)
-        return emitError(unknown)
-               << "lowering to phase '" << info.name
-               << "' failed without a diagnostic, which is a bug in diffattn";
+  for (const PhaseInfo &info : phases)
+    if (info.phase > options.from && info.phase <= getLast()) {
+      if (failed(runStage(info)))
+        return failure();
+      takeStock(info.phase);
+      if (failed(dump(info.phase)))
+        return failure();
     }
-    if (reported)
-      return failure();
-    takeStock(info.phase);
-    if (failed(dump(info.phase)))
-      return failure();
-  }
   return success();
 }
 
@@ -241,10 +263,41 @@ std::string CompilerInvocation::emitMLIR() const {
 
 FailureOr<std::unique_ptr<llvm::Module>>
 CompilerInvocation::translate(llvm::LLVMContext &llvmContext) const {
-  return translateToLLVMIR(*module, llvmContext, *target);
+  return translateToLLVMIR(*module, llvmContext,
+                           llvm::cast<CPUTarget>(*target));
+}
+
+FailureOr<gpu::GPUModuleOp> CompilerInvocation::getKernelModule() const {
+  auto modules = llvm::to_vector((*module).getOps<gpu::GPUModuleOp>());
+  if (modules.size() == 1)
+    return modules.front();
+  return emitError(UnknownLoc::get(&context))
+         << "expects one gpu.module to make code of, but the program has "
+         << modules.size();
+}
+
+FailureOr<GPUCode>
+CompilerInvocation::emitGPUCode(const AssemblerOptions &assembler) const {
+  FailureOr<gpu::GPUModuleOp> kernels = getKernelModule();
+  if (failed(kernels))
+    return failure();
+  std::string schedule =
+      schedules.empty() ? "its schedule" : llvm::join(schedules, ", ");
+  FailureOr<GPUCode> code = diffattn::emitGPUCode(
+      *kernels, llvm::cast<GPUTarget>(*target), schedule, assembler);
+  if (failed(code) ||
+      failed(dump("0" + Twine(phases.size()) + "-ptx.ptx", code->ptx)))
+    return failure();
+  return code;
 }
 
 FailureOr<std::string> CompilerInvocation::emitLLVMIR() const {
+  if (auto *gpu = llvm::dyn_cast<GPUTarget>(target)) {
+    FailureOr<gpu::GPUModuleOp> kernels = getKernelModule();
+    if (failed(kernels))
+      return failure();
+    return emitDeviceLLVMIR(*kernels, *gpu);
+  }
   llvm::LLVMContext llvmContext;
   auto llvmModule = translate(llvmContext);
   if (failed(llvmModule))
@@ -261,7 +314,8 @@ CompilerInvocation::emitObject() const {
   auto llvmModule = translate(llvmContext);
   if (failed(llvmModule))
     return failure();
-  auto object = diffattn::emitObject(**llvmModule, *target);
+  auto object =
+      diffattn::emitObject(**llvmModule, llvm::cast<CPUTarget>(*target));
   if (!object)
     return emitError(UnknownLoc::get(&context))
            << llvm::toString(object.takeError());

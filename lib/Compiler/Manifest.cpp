@@ -35,7 +35,7 @@ std::string mlir::diffattn::getManifest(const CompilerInvocation &invocation,
   std::string text;
   llvm::raw_string_ostream os(text);
   llvm::json::OStream json(os, /*IndentSize=*/2);
-  const CPUTarget &target = invocation.getTarget();
+  const auto &target = llvm::cast<CPUTarget>(invocation.getTarget());
   json.object([&] {
     json.attribute("entry", signature.name);
     json.attribute("symbol", signature.getSymbol());

@@ -19,17 +19,20 @@ using namespace mlir::diffattn;
 namespace cl = llvm::cl;
 
 static const char overview[] =
-    R"(diffattn-compile - compile differential attention to native code
+    R"(diffattn-compile - compile differential attention to native code or PTX
 
 Reads MLIR on tensors, recognises attention over paired heads followed by
 o1 - sigmoid(lambda) * o2, fuses and tiles it, and writes LLVM IR or an object
-file, or runs it at once.
+file for a CPU, PTX or a cubin for a GPU, or runs it at once.
 
 EXAMPLES
   Compile to an object file with a C header:
     diffattn-compile layer.mlir --emit=object -o layer.o --header=layer.h
   Make a shared object of it:
     clang -shared layer.o -o liblayer.so -lomp -lm
+  Compile to PTX with a manifest that says how to launch it:
+    diffattn-compile layer.mlir --target=sm_80 --emit=ptx -o layer.ptx \
+      --manifest=layer.json
   Run on random inputs, compare with the float64 evaluator, and time:
     diffattn-compile layer.mlir --run --input=random:0 --check --time
   Run with sizes for dynamic dimensions, here 512 queries and 4096 keys:
@@ -72,12 +75,18 @@ struct CommandLine {
       cl::values(clEnumValN(EmitKind::MLIR, "mlir",
                             "MLIR of the last phase (default)"),
                  clEnumValN(EmitKind::LLVM, "llvm", "optimised LLVM IR"),
-                 clEnumValN(EmitKind::Object, "object", "an object file")),
+                 clEnumValN(EmitKind::Object, "object",
+                            "an object file (CPU targets)"),
+                 clEnumValN(EmitKind::PTX, "ptx",
+                            "PTX, checked by ptxas if there is one (GPU)"),
+                 clEnumValN(EmitKind::Cubin, "cubin",
+                            "machine code from ptxas (GPU)")),
       cl::init(EmitKind::MLIR), cl::cat(compile)};
   cl::opt<std::string> target{
       "target",
       cl::desc("Machine to compile for: cpu (this one), cpu-host, "
-               "cpu-baseline, cpu-avx2, cpu-avx512 or cpu-amx"),
+               "cpu-baseline, cpu-avx2, cpu-avx512, cpu-amx, or a GPU: sm_80, "
+               "sm_86, sm_89, sm_90, sm_90a, sm_120"),
       cl::value_desc("NAME"), cl::init("cpu"), cl::cat(compile)};
   cl::opt<std::string> entry{
       "entry",
@@ -86,8 +95,10 @@ struct CommandLine {
       cl::value_desc("NAME"), cl::cat(compile)};
   cl::opt<Phase> from{"compile-from", cl::desc("Phase that the input is in:"),
                       cl::init(Phase::Input), cl::cat(compile)};
-  cl::opt<Phase> to{"compile-to", cl::desc("Last phase to run:"),
-                    cl::init(Phase::LLVM), cl::cat(compile)};
+  cl::opt<Phase> to{
+      "compile-to",
+      cl::desc("Last phase to run (default: the last one of the target):"),
+      cl::init(Phase::LLVM), cl::cat(compile)};
   cl::opt<int64_t> queryTile{
       "query-tile", cl::desc("Query rows of a tile (default: target decides)"),
       cl::value_desc("ROWS"), cl::init(0), cl::cat(compile)};
@@ -97,6 +108,24 @@ struct CommandLine {
   cl::opt<int64_t> keyTile{
       "key-tile", cl::desc("Keys of one step (default: target decides)"),
       cl::value_desc("KEYS"), cl::init(0), cl::cat(compile)};
+  cl::opt<int64_t> warps{
+      "warps",
+      cl::desc("Warps that compute a tile on a GPU (default: target decides)"),
+      cl::value_desc("N"), cl::init(0), cl::cat(compile)};
+  cl::opt<int64_t> stages{
+      "stages",
+      cl::desc("Key tiles in shared memory at a time on a GPU (default: target "
+               "decides)"),
+      cl::value_desc("N"), cl::init(0), cl::cat(compile)};
+  cl::opt<std::string> ptxas{
+      "ptxas",
+      cl::desc("The assembler of the CUDA toolkit (default: from $PATH, "
+               "$CUDA_HOME or $CUDA_PATH)"),
+      cl::value_desc("PATH"), cl::cat(compile)};
+  cl::opt<bool> noPtxas{
+      "no-ptxas",
+      cl::desc("Write PTX without checking its registers with ptxas"),
+      cl::cat(compile)};
   cl::opt<std::string> dumpDir{
       "dump-dir",
       cl::desc("Write the IR of every phase to DIR/NN-phase.mlir, and the "
@@ -156,6 +185,49 @@ static void printVersion(llvm::raw_ostream &os) {
      << LLVM_VERSION_STRING << "\n";
 }
 
+/// Options that are for one kind of target, or for its last phase.
+static llvm::Error checkForTarget(const ToolOptions &options) {
+  const CompilerOptions &compiler = options.compiler;
+  llvm::Expected<const TargetDescription *> target =
+      lookupTarget(compiler.pipeline.target);
+  if (!target)
+    return target.takeError();
+  const bool isGPU = (*target)->isGPU();
+  auto emits = [&](EmitKind kind) { return options.emit == kind; };
+  struct Wish {
+    bool given;
+    StringRef name;
+    bool onCPU, onGPU, lastPhase;
+  };
+  const Wish wishes[] = {
+      {options.run, "--run", true, false, true},
+      {emits(EmitKind::LLVM), "--emit=llvm", true, true, true},
+      {emits(EmitKind::Object), "--emit=object", true, false, true},
+      {emits(EmitKind::PTX), "--emit=ptx", false, true, true},
+      {emits(EmitKind::Cubin), "--emit=cubin", false, true, true},
+      {!options.headerFile.empty(), "--header", true, false, false},
+      {compiler.pipeline.warps != 0, "--warps", false, true, false},
+      {compiler.pipeline.stages != 0, "--stages", false, true, false},
+      {!options.assembler.path.empty(), "--ptxas", false, true, false},
+      {!options.assembler.use, "--no-ptxas", false, true, false}};
+  Phase last = getPhases((*target)->kind).back().phase;
+  for (const Wish &wish : wishes) {
+    if (!wish.given)
+      continue;
+    if (!(isGPU ? wish.onGPU : wish.onCPU))
+      return makeError("option '" + wish.name + "' needs a " +
+                       (isGPU ? "CPU" : "GPU") + " target, but got '" +
+                       (*target)->name + "'");
+    if (wish.lastPhase && compiler.to.value_or(last) != last)
+      return makeError("option '" + wish.name +
+                       "' needs --compile-to=" + getPhaseName(last) +
+                       ", but got '" + getPhaseName(*compiler.to) + "'");
+  }
+  if (emits(EmitKind::Cubin) && !options.assembler.use)
+    return makeError("option '--emit=cubin' needs ptxas: leave out --no-ptxas");
+  return llvm::Error::success();
+}
+
 /// Options that need others.
 static llvm::Error checkCombination(const ToolOptions &options,
                                     bool hasTolerance) {
@@ -175,26 +247,19 @@ static llvm::Error checkCombination(const ToolOptions &options,
       return error;
   if (hasTolerance && !options.check)
     return makeError("option '--tolerance' needs --check");
-  for (auto [value, name] : {std::pair<int64_t, StringRef>(
-                                 options.compiler.queryTile, "--query-tile"),
-                             {options.compiler.pairs, "--pairs"},
-                             {options.compiler.keyTile, "--key-tile"},
-                             {options.dynamicDim, "--dynamic-dim"}})
+  const PipelineSettings &pipeline = options.compiler.pipeline;
+  for (auto [value, name] :
+       {std::pair<int64_t, StringRef>(pipeline.queryTile, "--query-tile"),
+        {pipeline.pairs, "--pairs"},
+        {pipeline.keyTile, "--key-tile"},
+        {pipeline.warps, "--warps"},
+        {pipeline.stages, "--stages"},
+        {options.dynamicDim, "--dynamic-dim"}})
     if (value < 0)
       return makeError("option '" + name +
                        "' expects a positive number, but got " +
                        llvm::Twine(value));
-  if (options.compiler.to == Phase::LLVM)
-    return llvm::Error::success();
-  StringRef phase = getPhaseName(options.compiler.to);
-  for (auto [given, name] :
-       {std::pair<bool, StringRef>(options.run, "--run"),
-        {options.emit == EmitKind::LLVM, "--emit=llvm"},
-        {options.emit == EmitKind::Object, "--emit=object"}})
-    if (given)
-      return makeError("option '" + name +
-                       "' needs --compile-to=llvm, but got '" + phase + "'");
-  return llvm::Error::success();
+  return checkForTarget(options);
 }
 
 llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
@@ -208,18 +273,25 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   cl::ParseCommandLineOptions(argc, argv, overview);
 
   ToolOptions options;
-  options.compiler.target = line.target;
+  PipelineSettings &pipeline = options.compiler.pipeline;
+  pipeline.target = line.target;
+  pipeline.queryTile = line.queryTile;
+  pipeline.pairs = line.pairs;
+  pipeline.keyTile = line.keyTile;
+  pipeline.warps = line.warps;
+  pipeline.stages = line.stages;
   options.compiler.entry = line.entry;
   options.compiler.from = line.from;
-  options.compiler.to = line.to;
-  options.compiler.queryTile = line.queryTile;
-  options.compiler.pairs = line.pairs;
-  options.compiler.keyTile = line.keyTile;
+  if (line.to.getNumOccurrences())
+    options.compiler.to = line.to;
   options.compiler.dumpDir = line.dumpDir;
   options.inputFile = line.inputFile;
   options.emit = line.emit;
   options.manifestFile = line.manifest;
   options.headerFile = line.header;
+  options.assembler.path = line.ptxas;
+  options.assembler.use = !line.noPtxas;
+  options.assembler.needsCubin = options.emit == EmitKind::Cubin;
   options.remarks = line.remarks;
   options.run = line.run;
   options.inputs = line.inputs;
@@ -239,9 +311,10 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
     options.outputFile = "-";
   if (!options.outputFile && line.emit.getNumOccurrences())
     return makeError("option '--emit' needs an output file: -o FILE");
-  if (options.outputFile == "-" && options.emit == EmitKind::Object &&
-      llvm::outs().is_displayed())
-    return makeError("an object file is not for a terminal: -o FILE");
+  bool isBinary =
+      options.emit == EmitKind::Object || options.emit == EmitKind::Cubin;
+  if (options.outputFile == "-" && isBinary && llvm::outs().is_displayed())
+    return makeError("machine code is not for a terminal: -o FILE");
   if (llvm::Error error =
           checkCombination(options, line.tolerance.getNumOccurrences()))
     return std::move(error);

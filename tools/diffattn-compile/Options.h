@@ -16,7 +16,7 @@
 
 namespace mlir::diffattn {
 
-enum class EmitKind { MLIR, LLVM, Object };
+enum class EmitKind { MLIR, LLVM, Object, PTX, Cubin };
 
 struct ToolOptions {
   CompilerOptions compiler;
@@ -25,6 +25,7 @@ struct ToolOptions {
   std::optional<std::string> outputFile;
   EmitKind emit = EmitKind::MLIR;
   std::string manifestFile, headerFile;
+  AssemblerOptions assembler;
   bool remarks = false;
 
   bool run = false;

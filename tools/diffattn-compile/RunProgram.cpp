@@ -132,7 +132,8 @@ int mlir::diffattn::runProgram(const CompilerInvocation &invocation,
                                const EntrySignature &signature,
                                llvm::MemoryBufferRef object,
                                const ToolOptions &options) {
-  if (llvm::Error error = checkRunsOnHost(invocation.getTarget()))
+  if (llvm::Error error =
+          checkRunsOnHost(llvm::cast<CPUTarget>(invocation.getTarget())))
     return reportError(llvm::toString(std::move(error)));
   if (!options.outputs.empty() &&
       options.outputs.size() != signature.results.size())

@@ -14,31 +14,65 @@
 #include "Options.h"
 #include "RunProgram.h"
 
+#include "diffattn/Compiler/GPUManifest.h"
 #include "diffattn/Compiler/Manifest.h"
 #include "diffattn/Compiler/OutputFiles.h"
 #include "diffattn/InitAll.h"
 
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mlir::diffattn;
 
+namespace {
+/// What a compilation has produced, as far as it was asked for.
+struct Products {
+  EntrySignature signature;
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  GPUCode gpu;
+};
+} // namespace
+
 /// What `--emit` asks for.
 static FailureOr<std::string> getContents(const CompilerInvocation &invocation,
                                           EmitKind kind,
-                                          const llvm::MemoryBuffer *object) {
+                                          const Products &products) {
   switch (kind) {
   case EmitKind::MLIR:
     return invocation.emitMLIR();
   case EmitKind::LLVM:
     return invocation.emitLLVMIR();
   case EmitKind::Object:
-    return object->getBuffer().str();
+    return products.object->getBuffer().str();
+  case EmitKind::PTX:
+    return products.gpu.ptx;
+  case EmitKind::Cubin:
+    return products.gpu.cubin;
   }
   llvm_unreachable("unknown kind of output");
+}
+
+/// The manifest beside the file that is written.
+static FailureOr<std::string>
+getManifestText(const CompilerInvocation &invocation, const Products &products,
+                const ToolOptions &options) {
+  auto getFile = [&](EmitKind kind) {
+    return options.outputFile && options.emit == kind ? *options.outputFile
+                                                      : std::string();
+  };
+  if (!invocation.getTarget().isGPU())
+    return getManifest(invocation, products.signature,
+                       getFile(EmitKind::Object));
+  // The runtime looks for images beside the manifest.
+  auto getImage = [&](EmitKind kind) {
+    return llvm::sys::path::filename(getFile(kind)).str();
+  };
+  return getGPUManifest(invocation, products.gpu,
+                        {getImage(EmitKind::PTX), getImage(EmitKind::Cubin)});
 }
 
 static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
@@ -46,47 +80,58 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
   CompilerInvocation invocation(context, options.compiler);
   if (failed(invocation.load(sources)))
     return 1;
-  EntrySignature signature;
-  if (options.run || !options.headerFile.empty() ||
-      !options.manifestFile.empty()) {
+  const bool isGPU = invocation.getTarget().isGPU();
+  const bool hasManifest = !options.manifestFile.empty();
+  Products products;
+  if (!isGPU && (options.run || !options.headerFile.empty() || hasManifest)) {
     FailureOr<EntrySignature> found = invocation.getSignature();
     if (failed(found))
       return 1;
-    signature = *found;
+    products.signature = *found;
   }
   if (failed(invocation.runPhases()))
     return 1;
 
-  const bool emitsObject =
-      options.outputFile && options.emit == EmitKind::Object;
-  std::unique_ptr<llvm::MemoryBuffer> object;
-  if (options.run || emitsObject) {
+  auto emits = [&](EmitKind kind) {
+    return options.outputFile && options.emit == kind;
+  };
+  if (options.run || emits(EmitKind::Object)) {
     auto emitted = invocation.emitObject();
     if (failed(emitted))
       return 1;
-    object = std::move(*emitted);
+    products.object = std::move(*emitted);
+  }
+  if (emits(EmitKind::PTX) || emits(EmitKind::Cubin)) {
+    auto emitted = invocation.emitGPUCode(options.assembler);
+    if (failed(emitted))
+      return 1;
+    products.gpu = std::move(*emitted);
   }
 
   // Nothing is written until everything has been produced.
   OutputFiles outputs;
   if (options.outputFile) {
-    auto contents = getContents(invocation, options.emit, object.get());
+    auto contents = getContents(invocation, options.emit, products);
     if (failed(contents))
       return 1;
     outputs.add(*options.outputFile, std::move(*contents));
   }
-  std::string objectFile = emitsObject ? *options.outputFile : "";
   if (!options.headerFile.empty())
-    outputs.add(options.headerFile, getCHeader(signature, objectFile));
-  if (!options.manifestFile.empty())
-    outputs.add(options.manifestFile,
-                getManifest(invocation, signature, objectFile));
+    outputs.add(options.headerFile,
+                getCHeader(products.signature,
+                           emits(EmitKind::Object) ? *options.outputFile : ""));
+  if (hasManifest) {
+    auto manifest = getManifestText(invocation, products, options);
+    if (failed(manifest))
+      return 1;
+    outputs.add(options.manifestFile, std::move(*manifest));
+  }
   if (llvm::Error error = outputs.commit())
     return reportError(llvm::toString(std::move(error)));
 
   if (!options.run)
     return 0;
-  return runProgram(invocation, signature, *object, options);
+  return runProgram(invocation, products.signature, *products.object, options);
 }
 
 int main(int argc, char **argv) {

@@ -38,13 +38,24 @@ struct SymbolicSize {
   int64_t evaluate(ArrayRef<SmallVector<int64_t>> argumentShapes) const;
 };
 
+/// A dimension of an argument or a result of the entry.
+struct BoundaryDim {
+  bool isResult;
+  unsigned index, dim;
+};
+
 /// One attention op of the entry.
 struct AttentionSite {
   bool isDifferential;
   /// "differential attention (causal, 16 heads / 4 kv heads, d=128)"
   std::string description;
-  int64_t numQueryHeads, headDim, valueDim;
+  int64_t numQueryHeads, numKVHeads, headDim, valueDim;
   std::optional<int64_t> maskLeft, maskRight;
+  double scale;
+  std::optional<double> softcap;
+  /// Dimensions of arguments and results that are one size: batch, queries and
+  /// keys.
+  std::vector<SmallVector<BoundaryDim>> equalSizes;
   /// Batch, queries, keys; absent where they are no function of the arguments.
   std::optional<SymbolicSize> batch, queries, keys;
 };

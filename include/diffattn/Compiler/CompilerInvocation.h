@@ -17,6 +17,7 @@
 
 #include "diffattn/Compiler/AttentionSummary.h"
 #include "diffattn/Compiler/EntrySignature.h"
+#include "diffattn/Compiler/GPUCode.h"
 #include "diffattn/Pipelines/Pipelines.h"
 #include "diffattn/Target/TargetDescription.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,14 +30,14 @@
 namespace mlir::diffattn {
 
 struct CompilerOptions {
-  std::string target = "cpu";
+  /// The target, and overrides of the schedule.
+  PipelineSettings pipeline;
   /// The function that is called from outside; if empty, the only public one.
   std::string entry;
-  /// The phase that the input is in, and the last one to run.
+  /// The phase that the input is in, and the last one to run; absent: the last
+  /// one of the target.
   Phase from = Phase::Input;
-  Phase to = Phase::LLVM;
-  /// Overrides of the schedule; 0 leaves the choice to the target.
-  int64_t queryTile = 0, pairs = 0, keyTile = 0;
+  std::optional<Phase> to;
   /// Receives the IR of every phase, if not empty.
   std::string dumpDir;
 };
@@ -54,11 +55,13 @@ public:
   /// What `--pass-pipeline=` of diffattn-opt repeats runPhases() with.
   std::string getPipelineString() const;
 
-  /// After runPhases(): the module as text, as optimised LLVM IR, or as an
-  /// object file. The last two need `to` to be the LLVM phase.
+  /// After runPhases(): the module as text.
   std::string emitMLIR() const;
+  /// After the last phase: optimised LLVM IR; for a CPU an object file, for a
+  /// GPU its code, which is written to the dump directory as well.
   FailureOr<std::string> emitLLVMIR() const;
   FailureOr<std::unique_ptr<llvm::MemoryBuffer>> emitObject() const;
+  FailureOr<GPUCode> emitGPUCode(const AssemblerOptions &assembler) const;
 
   /// The calling convention of the entry.
   FailureOr<EntrySignature> getSignature() const;
@@ -66,7 +69,8 @@ public:
   /// One line on what fusion did, for people.
   std::string describeFusion() const;
 
-  const CPUTarget &getTarget() const { return *target; }
+  MLIRContext *getContext() const { return &context; }
+  const TargetDescription &getTarget() const { return *target; }
   /// The entry in the module as it was read, for the reference evaluator; null
   /// if it is no func.func.
   func::FuncOp getInputEntry() const { return inputEntry; }
@@ -74,19 +78,28 @@ public:
   const AttentionSummary &getAttention() const { return attention; }
   /// The schedules of the module's attention ops, as text.
   ArrayRef<std::string> getSchedules() const { return schedules; }
+  /// The kernels, where the compilation passed the tile phase.
+  ArrayRef<GPUKernel> getKernels() const { return kernels; }
 
 private:
   LogicalResult findEntry();
-  void initializeOptions(CPUPipelineOptions &pipelineOptions) const;
+  LogicalResult checkPhases() const;
+  /// The last phase to run.
+  Phase getLast() const { return options.to.value_or(phases.back().phase); }
   LogicalResult dump(Phase phase) const;
+  LogicalResult dump(const Twine &name, std::string contents) const;
+  LogicalResult runStage(const PhaseInfo &info);
   /// Looks at the IR on its way past `phase`.
   void takeStock(Phase phase);
   FailureOr<std::unique_ptr<llvm::Module>>
   translate(llvm::LLVMContext &context) const;
+  FailureOr<gpu::GPUModuleOp> getKernelModule() const;
 
   MLIRContext &context;
   CompilerOptions options;
-  const CPUTarget *target = nullptr;
+  const TargetDescription *target = nullptr;
+  /// The phases of the target.
+  SmallVector<PhaseInfo> phases;
   OwningOpRef<ModuleOp> input;
   OwningOpRef<ModuleOp> module;
   func::FuncOp inputEntry;
@@ -94,6 +107,7 @@ private:
   AttentionSummary inputAttention;
   AttentionSummary attention;
   std::vector<std::string> schedules;
+  std::vector<GPUKernel> kernels;
 };
 
 } // namespace mlir::diffattn

@@ -13,8 +13,9 @@
 
 namespace mlir::diffattn {
 
-/// A JSON object for programs that load the object file: entry and symbol,
-/// shapes (null where dynamic) and element types, target, schedules, pipeline.
+/// A JSON object for programs that load an object file for a CPU: entry and
+/// symbol, shapes (null where dynamic) and element types, target, schedules,
+/// pipeline.
 std::string getManifest(const CompilerInvocation &invocation,
                         const EntrySignature &signature, StringRef objectFile);
 

@@ -1,0 +1,75 @@
+//===- GPUCode.h - Kernels as text and machine code -------------*- C++ -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a compilation for a GPU results in: PTX, machine code, and how kernels
+// are launched.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_COMPILER_GPUCODE_H
+#define DIFFATTN_COMPILER_GPUCODE_H
+
+#include "diffattn/Reference/Array.h"
+#include "diffattn/Target/Ptxas.h"
+#include "diffattn/Target/TargetDescription.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include <string>
+#include <vector>
+
+namespace mlir::diffattn {
+
+/// A tensor that a kernel takes as a strided memref.
+struct KernelParameter {
+  SmallVector<int64_t> shape;
+  reference::DType dtype;
+  bool isWritten;
+  /// The result of the entry that it is, if it is one.
+  std::optional<int64_t> result;
+};
+
+/// How a kernel is launched.
+struct GPUKernel {
+  std::string name;
+  int64_t threads, sharedBytes;
+  /// Factors of the number of blocks: an array of dictionaries with either
+  /// `constant`, or `argument`, `dim` and `tile`.
+  ArrayAttr grid;
+  std::vector<KernelParameter> parameters;
+
+  /// Reads it off a kernel of the tile phase; nullopt unless that says grid and
+  /// block and has memrefs as parameters.
+  static std::optional<GPUKernel> get(gpu::GPUFuncOp kernel);
+};
+
+/// The assembler, and whether to call it.
+struct AssemblerOptions {
+  /// Where ptxas is; if empty, it is looked for.
+  std::string path;
+  /// Without it, PTX is not checked.
+  bool use = true;
+  /// Whether machine code is asked for: then ptxas has to be there.
+  bool needsCubin = false;
+};
+
+struct GPUCode {
+  std::string ptx;
+  /// For the target's own chip. Empty without ptxas, and so are the functions.
+  std::string cubin;
+  std::vector<FunctionResources> functions;
+};
+
+/// PTX for the kernels of `module`, assembled for all chips that the target
+/// asks for where ptxas is at hand. A kernel that spills, needs a stack or has
+/// serialised matrix instructions is an error, which names `schedule`.
+FailureOr<GPUCode> emitGPUCode(gpu::GPUModuleOp module, const GPUTarget &target,
+                               StringRef schedule,
+                               const AssemblerOptions &assembler);
+
+} // namespace mlir::diffattn
+
+#endif // DIFFATTN_COMPILER_GPUCODE_H

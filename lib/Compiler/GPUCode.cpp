@@ -1,0 +1,83 @@
+//===- GPUCode.cpp - Kernels as text and machine code ---------------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Compiler/GPUCode.h"
+
+#include "diffattn/Dialect/Tile/IR/Tile.h"
+#include "diffattn/Target/PTXEmission.h"
+
+using namespace mlir;
+using namespace mlir::diffattn;
+
+std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
+  GPUKernel result;
+  result.name = kernel.getName().str();
+  auto shared = kernel->getAttrOfType<IntegerAttr>(tile::attr::sharedBytes);
+  result.sharedBytes = shared ? shared.getInt() : 0;
+  result.grid = kernel->getAttrOfType<ArrayAttr>(tile::attr::grid);
+  std::optional<ArrayRef<int32_t>> block = kernel.getKnownBlockSize();
+  if (!result.grid || !block)
+    return std::nullopt;
+  result.threads = 1;
+  for (int32_t size : *block)
+    result.threads *= size;
+  for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes())) {
+    auto memref = dyn_cast<MemRefType>(type);
+    std::optional<reference::DType> dtype;
+    if (memref)
+      dtype = reference::getDType(memref.getElementType());
+    if (!dtype)
+      return std::nullopt;
+    auto access = kernel.getArgAttrOfType<StringAttr>(i, tile::attr::access);
+    auto entryResult =
+        kernel.getArgAttrOfType<IntegerAttr>(i, tile::attr::result);
+    KernelParameter parameter;
+    parameter.shape.assign(memref.getShape().begin(), memref.getShape().end());
+    parameter.dtype = *dtype;
+    parameter.isWritten = access && access.getValue() != "read";
+    if (entryResult)
+      parameter.result = entryResult.getInt();
+    result.parameters.push_back(std::move(parameter));
+  }
+  return result;
+}
+
+FailureOr<GPUCode>
+mlir::diffattn::emitGPUCode(gpu::GPUModuleOp module, const GPUTarget &target,
+                            StringRef schedule,
+                            const AssemblerOptions &assembler) {
+  GPUCode code;
+  FailureOr<std::string> ptx = emitPTX(module, target);
+  if (failed(ptx))
+    return failure();
+  code.ptx = std::move(*ptx);
+  if (!assembler.use && !assembler.needsCubin)
+    return code;
+
+  llvm::Expected<std::string> ptxas = findPtxas(assembler.path);
+  if (!ptxas) {
+    // PTX needs no assembler, unless one was named.
+    if (assembler.needsCubin || !assembler.path.empty())
+      return module.emitError(llvm::toString(ptxas.takeError()));
+    llvm::consumeError(ptxas.takeError());
+    return code;
+  }
+  for (StringRef chip : target.assembledFor) {
+    llvm::Expected<AssembledCode> assembled = assemble(*ptxas, code.ptx, chip);
+    if (!assembled)
+      return module.emitError(llvm::toString(assembled.takeError()));
+    if (llvm::Error error =
+            checkResources(assembled->functions, chip, schedule))
+      return module.emitError(llvm::toString(std::move(error)));
+    if (chip == target.name) {
+      code.cubin = std::move(assembled->cubin);
+      code.functions = std::move(assembled->functions);
+    }
+  }
+  return code;
+}

@@ -1,0 +1,172 @@
+//===- GPUManifest.cpp - How to launch what was compiled ------------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Compiler/GPUManifest.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::diffattn;
+using llvm::json::OStream;
+
+/// The format that the runtime reads.
+static constexpr int64_t manifestVersion = 1;
+
+/// Bytes of an asynchronous copy of one thread, of which rows of queries, keys,
+/// values and outputs consist.
+static constexpr int64_t copyBytes = 16;
+
+template <typename T>
+static llvm::json::Value getOrNull(std::optional<T> value) {
+  return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr);
+}
+
+/// The name of a parameter in the source, or one made of its number.
+static std::string getName(const CompilerInvocation &invocation, size_t number,
+                           const KernelParameter &parameter) {
+  func::FuncOp entry = invocation.getInputEntry();
+  if (entry && number < entry.getNumArguments()) {
+    Location loc = entry.getArgument(number).getLoc();
+    if (auto name = dyn_cast<NameLoc>(loc))
+      return name.getName().str();
+    return "arg" + std::to_string(number);
+  }
+  return (parameter.result ? "result" : "arg") +
+         std::to_string(parameter.result.value_or(number));
+}
+
+static void printKernel(OStream &json, const GPUKernel &kernel,
+                        const GPUCode &code) {
+  json.object([&] {
+    json.attribute("name", kernel.name);
+    json.attribute("threads", kernel.threads);
+    json.attribute("shared_bytes", kernel.sharedBytes);
+    for (const FunctionResources &function : code.functions)
+      if (function.name == kernel.name)
+        json.attribute("registers", function.registers);
+    json.attributeArray("grid", [&] {
+      for (auto factor : kernel.grid.getAsRange<DictionaryAttr>())
+        json.object([&] {
+          for (NamedAttribute entry : factor)
+            if (auto value = dyn_cast<IntegerAttr>(entry.getValue()))
+              json.attribute(entry.getName().getValue(), value.getInt());
+        });
+    });
+    json.attributeArray("parameters", [&] {
+      for (size_t i = 0; i < kernel.parameters.size(); ++i)
+        json.value(int64_t(i));
+    });
+  });
+}
+
+static void printParameter(OStream &json, StringRef name,
+                           const KernelParameter &parameter) {
+  // Rows are copied in pieces; logits and row sums are read one by one.
+  int64_t elementBytes = reference::getByteWidth(parameter.dtype);
+  bool hasRows = parameter.shape.size() == 4;
+  json.object([&] {
+    json.attribute("name", name);
+    json.attribute("dtype", reference::stringifyDType(parameter.dtype));
+    json.attributeArray("shape", [&] {
+      for (int64_t size : parameter.shape)
+        json.value(ShapedType::isDynamic(size) ? llvm::json::Value(nullptr)
+                                               : llvm::json::Value(size));
+    });
+    json.attribute("access", parameter.isWritten ? "write" : "read");
+    json.attribute("alignment", hasRows ? copyBytes : elementBytes);
+    json.attribute("stride_multiple", hasRows ? copyBytes / elementBytes : 1);
+  });
+}
+
+static void printEqualSizes(OStream &json, const AttentionSite &site,
+                            ArrayRef<KernelParameter> parameters) {
+  for (ArrayRef<BoundaryDim> dims : site.equalSizes) {
+    // (parameter, dimension), where a result is a parameter too.
+    SmallVector<std::pair<unsigned, unsigned>> equal;
+    bool dynamic = false;
+    for (const BoundaryDim &dim : dims)
+      for (auto [i, parameter] : llvm::enumerate(parameters)) {
+        bool matches =
+            dim.isResult ? parameter.result == dim.index : i == dim.index;
+        std::pair<unsigned, unsigned> entry(i, dim.dim);
+        if (!matches || llvm::is_contained(equal, entry))
+          continue;
+        equal.push_back(entry);
+        dynamic |= ShapedType::isDynamic(parameter.shape[dim.dim]);
+      }
+    if (dynamic && equal.size() > 1)
+      json.object([&] {
+        json.attributeArray("equal", [&] {
+          for (auto [parameter, dim] : equal)
+            json.array([&, parameter = parameter, dim = dim] {
+              json.value(parameter);
+              json.value(dim);
+            });
+        });
+      });
+  }
+}
+
+static void printAttention(OStream &json, const AttentionSite &site) {
+  json.attribute("mask_left", getOrNull(site.maskLeft));
+  json.attribute("mask_right", getOrNull(site.maskRight));
+  json.attribute("softcap", getOrNull(site.softcap));
+  json.attribute("scale", site.scale);
+  json.attribute("query_heads", site.numQueryHeads);
+  json.attribute("kv_heads", site.numKVHeads);
+  json.attribute("head_dim", site.headDim);
+  json.attribute("value_dim", site.valueDim);
+  json.attribute("differential", site.isDifferential);
+}
+
+FailureOr<std::string>
+mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
+                               const GPUCode &code, const ImageFiles &files) {
+  ArrayRef<GPUKernel> kernels = invocation.getKernels();
+  if (kernels.size() != 1)
+    return emitError(UnknownLoc::get(invocation.getContext()))
+           << "a manifest describes one kernel with a grid and a block size in "
+              "phase 'tile', but the program has "
+           << kernels.size();
+  const GPUKernel &kernel = kernels.front();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  OStream json(os, /*IndentSize=*/2);
+  json.object([&] {
+    json.attribute("version", manifestVersion);
+    json.attribute("target", invocation.getTarget().name);
+    json.attribute("entry", kernel.name);
+    json.attributeArray("kernels", [&] { printKernel(json, kernel, code); });
+    json.attributeArray("parameters", [&] {
+      for (auto [i, parameter] : llvm::enumerate(kernel.parameters))
+        printParameter(json, getName(invocation, i, parameter), parameter);
+    });
+    ArrayRef<AttentionSite> sites = invocation.getAttention().sites;
+    json.attributeArray("preconditions", [&] {
+      for (const AttentionSite &site : sites)
+        printEqualSizes(json, site, kernel.parameters);
+    });
+    json.attributeObject("image", [&] {
+      if (!files.ptx.empty())
+        json.attribute("ptx", files.ptx);
+      if (!files.cubin.empty())
+        json.attribute("cubin", files.cubin);
+    });
+    if (sites.size() == 1)
+      json.attributeObject("attention",
+                           [&] { printAttention(json, sites.front()); });
+    json.attributeArray("schedules", [&] {
+      for (const std::string &schedule : invocation.getSchedules())
+        json.value(schedule);
+    });
+    json.attribute("pipeline", invocation.getPipelineString());
+  });
+  return text + "\n";
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+"""Stands in for ptxas: writes the report in $FAKE_REPORT_<chip> or
+$FAKE_REPORT and returns $FAKE_STATUS."""
+
+import os
+import sys
+
+chip = next(a for a in sys.argv if a.startswith("-arch=")).removeprefix("-arch=")
+path = os.environ.get("FAKE_REPORT_" + chip, os.environ["FAKE_REPORT"])
+with open(path) as report:
+    sys.stderr.write(report.read().replace("CHIP", chip))
+with open(sys.argv[sys.argv.index("-o") + 1], "w") as output:
+    output.write("cubin for " + chip)
+sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
