@@ -20,12 +20,11 @@ std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
   auto shared = kernel->getAttrOfType<IntegerAttr>(tile::attr::sharedBytes);
   result.sharedBytes = shared ? shared.getInt() : 0;
   result.grid = kernel->getAttrOfType<ArrayAttr>(tile::attr::grid);
-  std::optional<ArrayRef<int32_t>> block = kernel.getKnownBlockSize();
-  if (!result.grid || !block)
+  auto warps = kernel->getAttrOfType<IntegerAttr>(tile::attr::warps);
+  if (!result.grid || !warps)
     return std::nullopt;
-  result.threads = 1;
-  for (int32_t size : *block)
-    result.threads *= size;
+  constexpr int64_t threadsPerWarp = 32;
+  result.threads = threadsPerWarp * warps.getInt();
   for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes())) {
     auto memref = dyn_cast<MemRefType>(type);
     std::optional<reference::DType> dtype;

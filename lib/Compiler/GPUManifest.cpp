@@ -132,7 +132,7 @@ mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
   ArrayRef<GPUKernel> kernels = invocation.getKernels();
   if (kernels.size() != 1)
     return emitError(UnknownLoc::get(invocation.getContext()))
-           << "a manifest describes one kernel with a grid and a block size in "
+           << "a manifest describes one kernel with a grid and warps in "
               "phase 'tile', but the program has "
            << kernels.size();
   const GPUKernel &kernel = kernels.front();

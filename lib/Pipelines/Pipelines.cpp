@@ -24,6 +24,7 @@
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
@@ -170,14 +171,37 @@ void mlir::diffattn::buildGPULinalgStage(OpPassManager &pm) {
   addCleanup(pm);
 }
 
-void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm) {
+void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
+                                         const PipelineSettings &settings) {
   pm.addPass(tile::createLinalgToTilePass());
   addCleanup(pm);
+  OpPassManager &modules = pm.nest<gpu::GPUModuleOp>();
+  OpPassManager &kernels = modules.nest<gpu::GPUFuncOp>();
+  // Asynchrony first, while a tile is one value and a loop a page of IR; masks
+  // are peeled off a loop that is already a pipeline.
+  kernels.addPass(tile::createStagePass());
+  kernels.addPass(tile::createPipelinePass());
+  addCleanup(kernels);
+  kernels.addPass(tile::createPeelMasksPass());
+  addCleanup(kernels);
+  // Then registers: layouts, and operands in the steps of the instruction.
+  kernels.addPass(tile::createAssignLayoutsPass());
+  kernels.addPass(tile::createSelectOperandsPass());
+  addCleanup(kernels);
+  tile::AllocatePassOptions allocate;
+  if (auto target = lookupGPUTarget(settings.target))
+    allocate.limit = (*target)->sharedBytesPerBlock;
+  else // Reported by the first pass that has the option.
+    llvm::consumeError(target.takeError());
+  kernels.addPass(tile::createAllocatePass(allocate));
 }
 
 void mlir::diffattn::buildNVVMStage(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addNestedPass<gpu::GPUFuncOp>(tile::createTileToNVVMPass());
+  addCleanup(kernels);
   kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(affine::createAffineExpandIndexOpsPass());
   kernels.addPass(createLowerAffinePass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
@@ -212,7 +236,7 @@ void mlir::diffattn::buildStageTo(TargetDescription::Kind kind, Phase phase,
   case Phase::LLVM:
     return buildLLVMStage(pm, settings);
   case Phase::Tile:
-    return buildGPUKernelStage(pm);
+    return buildGPUKernelStage(pm, settings);
   case Phase::NVVM:
     return buildNVVMStage(pm);
   }

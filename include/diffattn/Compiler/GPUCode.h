@@ -42,7 +42,7 @@ struct GPUKernel {
   std::vector<KernelParameter> parameters;
 
   /// Reads it off a kernel of the tile phase; nullopt unless that says grid and
-  /// block and has memrefs as parameters.
+  /// warps and has memrefs as parameters.
   static std::optional<GPUKernel> get(gpu::GPUFuncOp kernel);
 };
 

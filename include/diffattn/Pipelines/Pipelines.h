@@ -106,7 +106,7 @@ void buildGPUTileStage(OpPassManager &pm, const PipelineSettings &settings);
 /// tiled -> linalg.
 void buildGPULinalgStage(OpPassManager &pm);
 /// linalg -> tile: kernels; where values live and when they move.
-void buildGPUKernelStage(OpPassManager &pm);
+void buildGPUKernelStage(OpPassManager &pm, const PipelineSettings &settings);
 /// tile -> nvvm: what one thread does.
 void buildNVVMStage(OpPassManager &pm);
 

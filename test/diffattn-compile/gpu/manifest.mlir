@@ -50,7 +50,7 @@
 gpu.module @kernels {
   gpu.func @layer(%q: memref<1x?x8x64xbf16, strided<[?, ?, ?, 1], offset: ?>> {diffattn_tile.access = "read"},
                   %lse: memref<1x8x?xf32, strided<[?, ?, 1], offset: ?>> {diffattn_tile.access = "write", diffattn_tile.result = 0 : i64})
-      kernel attributes {known_block_size = array<i32: 128, 1, 1>,
+      kernel attributes {diffattn_tile.warps = 4 : i64,
                          diffattn_tile.shared_bytes = 65536 : i64,
                          diffattn_tile.grid = [{constant = 8 : i64}, {argument = 0 : i64, dim = 1 : i64, tile = 64 : i64}]} {
     %c0 = arith.constant 0 : index

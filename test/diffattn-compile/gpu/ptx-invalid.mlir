@@ -9,7 +9,7 @@
 // UNDEFINED: error: {{.*}}calls 'missing', which is not defined; only functions of the module and intrinsics can be called
 // NONE: error: expects one gpu.module to make code of, but the program has 0
 // EMPTY: error: {{.*}}expects a kernel to write PTX for, but has none
-// MANIFEST: error: a manifest describes one kernel with a grid and a block size in phase 'tile', but the program has 0
+// MANIFEST: error: a manifest describes one kernel with a grid and warps in phase 'tile', but the program has 0
 
 //--- undefined.mlir
 gpu.module @kernels {

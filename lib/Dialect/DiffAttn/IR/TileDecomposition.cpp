@@ -240,19 +240,22 @@ struct OnlineDecomposition {
   /// one, it would shift every exponent by up to 2^-24 of itself, as much as
   /// all other errors of an f32 attention together. The high part is rounded
   /// towards zero, since a negative low part would turn a hidden score's -inf
-  /// into NaN.
+  /// into NaN. With 16-bit inputs one constant is precise enough.
   Value exponent(OpBuilder &b, Location loc, Value score, Value max,
                  double factor) {
     GenericBuilder in{b, loc};
     auto contract = arith::FastMathFlags::contract;
     float high = static_cast<float>(factor);
-    if (high > factor)
+    bool isExact = cast<RankedTensorType>(op.getQuery().getType())
+                       .getElementType()
+                       .isF32();
+    if (isExact && high > factor)
       high = std::nextafter(high, 0.0f);
     float low = static_cast<float>(factor - high);
     Value offset = buildSafeMax(b, loc, max);
     Value scaled =
         arith::MulFOp::create(b, loc, score, in.constant(high), contract);
-    if (low == 0.0f)
+    if (!isExact || low == 0.0f)
       return arith::SubFOp::create(b, loc, scaled, offset, contract);
     Value rest =
         arith::MulFOp::create(b, loc, score, in.constant(low), contract);

@@ -70,6 +70,9 @@ public:
                 .ceilDiv(schedule.getQueryTile()),
             {rows})};
     auto forall = scf::ForallOp::create(b, loc, grid, outputs, std::nullopt);
+    // Warps and stages are for those who map the tiles to a GPU.
+    if (schedule.getWarps())
+      forall->setAttr(ScheduleAttr::getTileAttrName(), schedule);
     b.setInsertionPointToStart(forall.getBody());
     computeRowTile(forall.getInductionVars(), rows);
     Value acc, max, sum;

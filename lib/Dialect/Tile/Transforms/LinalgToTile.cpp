@@ -177,6 +177,13 @@ LogicalResult KernelBuilder::createKernel() {
     kernel.setArgAttr(parameter, attr::result,
                       builder.getI64IntegerAttr(result));
   }
+  if (auto schedule = forall->getAttrOfType<ScheduleAttr>(
+          ScheduleAttr::getTileAttrName());
+      schedule && schedule.getWarps()) {
+    kernel->setAttr(attr::warps, builder.getI64IntegerAttr(*schedule.getWarps()));
+    kernel->setAttr(attr::stages,
+                    builder.getI64IntegerAttr(*schedule.getStages()));
+  }
   if (failed(describeGrid(kernel)))
     return failure();
   builder.setInsertionPointToEnd(&kernel.getBody().front());

@@ -87,6 +87,12 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
     return $_get($_ctxt, queryTile, pairs, keyTile, std::nullopt, std::nullopt);
   }]>];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Where `diffattn-tile` leaves the schedule of a GPU, on the `scf.forall`.
+    static constexpr ::llvm::StringLiteral getTileAttrName() {
+      return "diffattn.schedule";
+    }
+  }];
 }
 
 #endif // DIFFATTN_ATTRS_TD
