@@ -35,9 +35,15 @@ llvm_config.add_tool_substitutions(
         "mlir-opt",
         "mlir-translate",
         "split-file",
+        "llvm-nm",
+        "llvm-readelf",
     ],
     [tools_dir, config.llvm_tools_dir],
 )
+config.substitutions += [
+    (f"%{name}_library", os.path.join(config.diffattn_obj_root, "lib", f"libdiffattn_{name}.so"))
+    for name in ("runtime", "fake_cuda")
+]
 config.substitutions.append(("%examples", os.path.join(config.diffattn_src_root, "examples")))
 
 # Features, for REQUIRES lines.

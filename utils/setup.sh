@@ -7,11 +7,13 @@
 #   utils/setup.sh --with-fuzzer   also clang's sanitizer and fuzzer runtimes
 source "$(dirname "$0")/common.sh"
 
-# libomp is a run-time need of compiled programs; gtest of unittests/ only.
+# libomp is a run-time need of compiled programs; gtest of unittests/ only;
+# nlohmann-json reads manifests in the GPU runtime, which has no LLVM.
 packages=(
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools
   clang-22 clang-format-22 lld-22 libomp-22-dev
-  cmake ninja-build ccache git libgtest-dev python3
+  cmake ninja-build ccache git libgtest-dev
+  nlohmann-json3-dev python3
 )
 with_torch=no
 for arg in "$@"; do

@@ -1,0 +1,365 @@
+//===- ProgramTest.cpp - Loading, checking and launching programs ---------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RuntimeTest.h"
+#include <thread>
+
+using namespace mlir::diffattn::runtime;
+
+namespace {
+class ProgramTest : public RuntimeTest {
+protected:
+  /// Loads manifestText with changes applied by the caller.
+  std::shared_ptr<const Program> loadOne(const std::string &text) {
+    Result<std::shared_ptr<const Program>> program = load({text});
+    EXPECT_TRUE(program) << program.getStatus().getMessage();
+    return program ? *program : nullptr;
+  }
+
+  Status launch(const Program &program, const Arguments &arguments) {
+    std::vector<TensorView> views = arguments.getViews();
+    return program.launch(views.data(), views.size(), stream);
+  }
+
+  /// Why the arguments are refused, without "'attention' does not accept ...".
+  std::string getRefusal(const Program &program, const Arguments &arguments) {
+    Status status = launch(program, arguments);
+    EXPECT_EQ(status.getKind(), ErrorKind::BadArgument);
+    EXPECT_TRUE(getFakeCuda().launches.empty());
+    const std::string prefix = "'attention' does not accept the arguments: ";
+    EXPECT_EQ(status.getMessage().rfind(prefix, 0), 0u) << status.getMessage();
+    return status.getMessage().substr(prefix.size());
+  }
+
+  cuda::Stream stream = reinterpret_cast<cuda::Stream>(0x77);
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Loading
+//===----------------------------------------------------------------------===//
+
+TEST_F(ProgramTest, LoadsTheImageForTheDevice) {
+  auto program = loadOne(manifestText);
+  ASSERT_TRUE(program);
+  EXPECT_EQ(getFakeCuda().images.back(), "kernel kernel0 33\n");
+  EXPECT_EQ(program->getVariants()[0].kernels[0].registers, 168);
+  EXPECT_EQ((getFakeCuda().attributes.at(
+                {"kernel0", cuda::FuncAttributeMaxDynamicSharedSizeBytes})),
+            65536);
+
+  program.reset();
+  getFakeCuda().major = 8;
+  program = loadOne(manifestText);
+  EXPECT_EQ(getFakeCuda().images.back(), "kernel kernel0 33 ");
+}
+
+TEST_F(ProgramTest, IsLoadedOnceForAContext) {
+  auto first = loadOne(manifestText), second = loadOne(manifestText);
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(getFakeCuda().count("cuModuleLoadDataEx"), 1u);
+
+  getFakeCuda().context = 2;
+  auto other = loadOne(manifestText);
+  EXPECT_NE(first, other);
+  EXPECT_EQ(getFakeCuda().modules, 2);
+  first.reset();
+  EXPECT_EQ(getFakeCuda().modules, 2);
+  second.reset();
+  EXPECT_EQ(getFakeCuda().modules, 1);
+  other.reset();
+  EXPECT_EQ(getFakeCuda().modules, 0);
+}
+
+TEST_F(ProgramTest, IsLoadedOnceByManyThreads) {
+  const std::string path = write("m.json", manifestText);
+  std::vector<std::shared_ptr<const Program>> programs(8);
+  std::vector<std::thread> threads;
+  for (std::shared_ptr<const Program> &program : programs)
+    threads.emplace_back([&] { program = *Program::load(*driver, {path}); });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (const std::shared_ptr<const Program> &program : programs)
+    EXPECT_EQ(program, programs.front());
+  EXPECT_EQ(getFakeCuda().modules, 1);
+}
+
+TEST_F(ProgramTest, MakesThePrimaryContextCurrentIfThereIsNone) {
+  getFakeCuda().context = 0;
+  auto program = loadOne(manifestText);
+  EXPECT_EQ(getFakeCuda().context, 100u);
+}
+
+TEST_F(ProgramTest, SaysThatTheChipIsWrong) {
+  Result<std::shared_ptr<const Program>> program =
+      load({replaced(manifestText, "sm_80", "sm_120")});
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.getStatus().getKind(), ErrorKind::WrongChip);
+  EXPECT_EQ(program.getStatus().getMessage(),
+            "'attention' is compiled for sm_120, but Fake GPU is sm_90");
+}
+
+TEST_F(ProgramTest, LeavesOutVariantsForOtherChips) {
+  Result<std::shared_ptr<const Program>> program =
+      load({replaced(manifestText, "sm_80", "sm_120"), manifestText});
+  ASSERT_TRUE(program);
+  Arguments arguments;
+  std::vector<TensorView> views = arguments.getViews();
+  EXPECT_EQ(*(*program)->select(views.data(), views.size()), 1u);
+}
+
+TEST_F(ProgramTest, SaysThatSharedMemoryIsTooSmall) {
+  getFakeCuda().sharedLimit = 49152;
+  Result<std::shared_ptr<const Program>> program = load({manifestText});
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.getStatus().getKind(), ErrorKind::WrongChip);
+  EXPECT_EQ(program.getStatus().getMessage(),
+            "kernel 'kernel0' needs 65536 bytes of shared memory, but Fake GPU "
+            "has 49152 for a block");
+  EXPECT_EQ(getFakeCuda().modules, 0);
+}
+
+TEST_F(ProgramTest, PassesOnWhatThePtxCompilerSays) {
+  getFakeCuda().failures["cuModuleLoadDataEx"] = cuda::ErrorInvalidPtx;
+  getFakeCuda().jitLog = "ptxas fatal: line 1\nmore";
+  EXPECT_EQ(load({manifestText}).getStatus().getMessage(),
+            "cannot load '" + folder +
+                "attention.ptx': something is wrong (CUDA error 218): ptxas "
+                "fatal: line 1");
+}
+
+TEST_F(ProgramTest, SaysThatMemoryIsExhausted) {
+  getFakeCuda().failures["cuModuleLoadDataEx"] = cuda::ErrorOutOfMemory;
+  EXPECT_EQ(load({manifestText}).getStatus().getKind(), ErrorKind::OutOfMemory);
+}
+
+TEST_F(ProgramTest, SaysWhichFileOrKernelIsMissing) {
+  EXPECT_EQ(load({replaced(manifestText, "attention.ptx", "none.ptx")})
+                .getStatus()
+                .getMessage(),
+            "cannot read the image '" + folder + "none.ptx'");
+  EXPECT_EQ(
+      load({replaced(manifestText, "\"kernel0\"", "\"kernel1\"")})
+          .getStatus()
+          .getMessage(),
+      "cannot load kernel 'kernel1': something is wrong (CUDA error 500)");
+  EXPECT_EQ(
+      load({manifestText, replaced(manifestText, "\"attention\"", "\"other\"")})
+          .getStatus()
+          .getMessage(),
+      "cannot read '" + folder +
+          "variant1.json': its entry is 'other', but the others' is "
+          "'attention'");
+  EXPECT_EQ(getFakeCuda().modules, 0);
+}
+
+TEST_F(ProgramTest, RefusesMoreParametersThanAKernelHas) {
+  std::string parameters = "0";
+  for (int i = 0; i < 50; ++i)
+    parameters += ", 1";
+  Result<std::shared_ptr<const Program>> program =
+      load({replaced(manifestText, "[0, 1, 2]", "[" + parameters + "]")});
+  ASSERT_FALSE(program);
+  EXPECT_NE(program.getStatus().getMessage().find(
+                "kernel 'kernel0' has 4488 bytes of parameters, at most 4096"),
+            std::string::npos)
+      << program.getStatus().getMessage();
+}
+
+//===----------------------------------------------------------------------===//
+// Launching
+//===----------------------------------------------------------------------===//
+
+TEST_F(ProgramTest, PacksDescriptorsAndCountsBlocks) {
+  auto program = loadOne(manifestText);
+  Arguments arguments;
+  // Heads in front of tokens, as a transposed view has them.
+  arguments.query.strides = {51200, 64, 6400, 1};
+  ASSERT_TRUE(launch(*program, arguments).ok());
+  ASSERT_EQ(getFakeCuda().launches.size(), 1u);
+  const FakeCuda::Launch &launched = getFakeCuda().launches[0];
+  EXPECT_EQ(launched.kernel, "kernel0");
+  EXPECT_EQ(launched.blocks, 2u * 4u * 2u); // ceil(100 / 64) is 2
+  EXPECT_EQ(launched.threads, 128u);
+  EXPECT_EQ(launched.sharedBytes, 65536u);
+  EXPECT_EQ(launched.stream, stream);
+  EXPECT_EQ(launched.words,
+            (std::vector<uint64_t>{
+                0x1000, 0x1000, 0, 2, 100, 8, 64, 51200, 64,  6400, 1, //
+                0x2000, 0x2000, 0, 2, 300, 2, 64, 38400, 128, 64,   1, //
+                0x3000, 0x3000, 0, 2, 100, 4, 64, 25600, 256, 64,   1}));
+}
+
+TEST_F(ProgramTest, MakesOneDriverCallALaunch) {
+  auto program = loadOne(manifestText);
+  Arguments arguments;
+  getFakeCuda().calls.clear();
+  ASSERT_TRUE(launch(*program, arguments).ok());
+  ASSERT_TRUE(launch(*program, arguments).ok());
+  EXPECT_EQ(getFakeCuda().calls,
+            (std::vector<std::string>{"cuLaunchKernel", "cuLaunchKernel"}));
+}
+
+TEST_F(ProgramTest, LaunchesNothingForAnEmptyProblem) {
+  auto program = loadOne(manifestText);
+  Arguments noBatch(0), noQueries(2, 0);
+  noBatch.query.address = noBatch.key.address = noBatch.output.address = 0;
+  getFakeCuda().calls.clear();
+  EXPECT_TRUE(launch(*program, noBatch).ok());
+  EXPECT_TRUE(launch(*program, noQueries).ok());
+  EXPECT_TRUE(getFakeCuda().calls.empty());
+  // Rows without keys have results.
+  EXPECT_TRUE(launch(*program, Arguments(2, 100, 0)).ok());
+  EXPECT_EQ(getFakeCuda().launches.size(), 1u);
+}
+
+TEST_F(ProgramTest, LaunchesFromManyThreads) {
+  auto program = loadOne(manifestText);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&, i] {
+      Arguments arguments(1 + i);
+      for (int j = 0; j < 100; ++j)
+        EXPECT_TRUE(launch(*program, arguments).ok());
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  ASSERT_EQ(getFakeCuda().launches.size(), 800u);
+  for (const FakeCuda::Launch &launched : getFakeCuda().launches) {
+    EXPECT_EQ(launched.blocks, 8 * launched.words[3]);
+    EXPECT_EQ(launched.words[3], launched.words[25]);
+  }
+}
+
+TEST_F(ProgramTest, LaunchesAllKernelsInOrder) {
+  write("attention.ptx", "kernel split 11\nkernel merge 22\n");
+  auto program = loadOne(replaced(
+      replaced(manifestText, "\"kernel0\"", "\"split\""),
+      "\"parameters\": [0, 1, 2]}]",
+      "\"parameters\": [1]}, {\"name\": \"merge\", \"threads\": 32, \"grid\": "
+      "[{\"argument\": 0, \"dim\": 1, \"tile\": 8}], \"parameters\": [2, "
+      "0]}]"));
+  ASSERT_TRUE(program);
+  ASSERT_TRUE(launch(*program, Arguments()).ok());
+  ASSERT_EQ(getFakeCuda().launches.size(), 2u);
+  EXPECT_EQ(getFakeCuda().launches[0].kernel, "split");
+  EXPECT_EQ(getFakeCuda().launches[0].words.front(), 0x2000u);
+  EXPECT_EQ(getFakeCuda().launches[1].kernel, "merge");
+  EXPECT_EQ(getFakeCuda().launches[1].blocks, 13u);
+  EXPECT_EQ(getFakeCuda().launches[1].sharedBytes, 0u);
+  EXPECT_EQ(getFakeCuda().launches[1].words.front(), 0x3000u);
+}
+
+TEST_F(ProgramTest, RefusesGridsThatDoNotFit) {
+  auto program = loadOne(manifestText);
+  Arguments arguments(int64_t(1) << 40, int64_t(1) << 40);
+  Status status = launch(*program, arguments);
+  EXPECT_EQ(status.getKind(), ErrorKind::BadArgument);
+  EXPECT_EQ(status.getMessage(),
+            "kernel 'kernel0' would need more blocks than a launch can have");
+  EXPECT_TRUE(getFakeCuda().launches.empty());
+}
+
+TEST_F(ProgramTest, SaysThatTheContextIsAnotherOne) {
+  auto program = loadOne(manifestText);
+  getFakeCuda().failures["cuLaunchKernel"] = cuda::ErrorInvalidHandle;
+  EXPECT_EQ(
+      launch(*program, Arguments()).getMessage(),
+      "cannot launch kernel 'kernel0': something is wrong (CUDA error "
+      "400); the program was loaded into another context than the current "
+      "one");
+}
+
+//===----------------------------------------------------------------------===//
+// Preconditions
+//===----------------------------------------------------------------------===//
+
+TEST_F(ProgramTest, SaysWhichPreconditionFails) {
+  auto program = loadOne(manifestText);
+  auto refusal = [&](auto change) {
+    Arguments arguments;
+    change(arguments);
+    return getRefusal(*program, arguments);
+  };
+  using A = Arguments &;
+  EXPECT_EQ(refusal([](A a) { a.query.dtype = DType::F16; }),
+            "query has dtype f16, expected bf16");
+  EXPECT_EQ(refusal([](A a) { a.query.dtype = static_cast<DType>(99); }),
+            "query has dtype number 99, expected bf16");
+  EXPECT_EQ(refusal([](A a) { a.key = Tensor({2, 300, 128}); }),
+            "key has rank 3, expected 4");
+  EXPECT_EQ(refusal([](A a) { a.query.sizes[3] = 128; }),
+            "dimension 3 of query has size 128, expected 64");
+  EXPECT_EQ(refusal([](A a) { a.query.sizes[0] = -1; }),
+            "dimension 0 of query has a negative size, -1");
+  EXPECT_EQ(refusal([](A a) { a.key.address = 0; }), "key is a null pointer");
+  EXPECT_EQ(refusal([](A a) { a.key.address = 0x1008; }),
+            "the address of key is 8 bytes past a multiple of 16");
+  EXPECT_EQ(refusal([](A a) { a.query.strides[3] = 2; }),
+            "the last dimension of query has stride 2, expected 1");
+  EXPECT_EQ(refusal([](A a) { a.query.strides[1] = 516; }),
+            "dimension 1 of query has stride 516, expected a multiple of 8");
+  EXPECT_EQ(refusal([](A a) { a.output.strides[0] = 0; }),
+            "dimension 0 of output has stride 0, but output is written");
+  EXPECT_EQ(refusal([](A a) { a.key.sizes[0] = 3; }),
+            "dimension 0 of key has size 3, but dimension 0 of query has 2");
+  EXPECT_EQ(refusal([](A a) { a.output.sizes[1] = 99; }),
+            "dimension 1 of output has size 99, but dimension 1 of query has "
+            "100");
+
+  Arguments arguments;
+  std::vector<TensorView> views = arguments.getViews();
+  EXPECT_EQ(program->launch(views.data(), 2, stream).getMessage(),
+            "'attention' does not accept the arguments: it takes 3 arguments, "
+            "but got 2");
+}
+
+TEST_F(ProgramTest, IgnoresStridesThatAreNotUsed) {
+  auto program = loadOne(manifestText);
+  Arguments arguments(1, 1, 300);
+  arguments.query.strides = {7, 3, 64, 1};
+  arguments.output.strides[0] = 0;
+  EXPECT_TRUE(launch(*program, arguments).ok());
+  // Broadcast inputs are fine.
+  Arguments broadcast;
+  broadcast.key.strides[0] = 0;
+  EXPECT_TRUE(launch(*program, broadcast).ok());
+}
+
+TEST_F(ProgramTest, TakesTheFirstVariantThatAccepts) {
+  auto limited = [](const std::string &precondition) {
+    return replaced(manifestText, "\"preconditions\": [",
+                    "\"preconditions\": [" + precondition + ", ");
+  };
+  Result<std::shared_ptr<const Program>> program =
+      load({limited(R"({"argument": 0, "dim": 1, "max": 1})"),
+            limited(R"({"argument": 0, "dim": 1, "multiple": 64})"),
+            limited(R"({"argument": 0, "dim": 1, "min": 100, "max": 1000})")});
+  ASSERT_TRUE(program) << program.getStatus().getMessage();
+  auto select = [&](int64_t queries) -> int64_t {
+    Arguments arguments(2, queries);
+    std::vector<TensorView> views = arguments.getViews();
+    Result<size_t> position = (*program)->select(views.data(), views.size());
+    return position ? static_cast<int64_t>(*position) : -1;
+  };
+  EXPECT_EQ(select(1), 0);
+  EXPECT_EQ(select(128), 1);
+  EXPECT_EQ(select(100), 2);
+  EXPECT_EQ(select(1000), 2);
+  EXPECT_EQ(select(99), -1);
+  EXPECT_EQ(select(1001), -1);
+
+  Status status = launch(**program, Arguments(2, 99));
+  EXPECT_EQ(status.getKind(), ErrorKind::BadArgument);
+  const std::string where = "dimension 1 of query has size 99, expected ";
+  EXPECT_EQ(status.getMessage(),
+            "no variant of 'attention' accepts the arguments: " + folder +
+                "variant0.json: " + where + "at most 1; " + folder +
+                "variant1.json: " + where + "a multiple of 64; " + folder +
+                "variant2.json: " + where + "at least 100");
+}
