@@ -20,7 +20,10 @@ config.test_exec_root = os.path.join(config.diffattn_obj_root, "test")
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
 llvm_config.with_system_environment(["HOME", "TMPDIR", "TEMP"])
 
-# FileCheck, not, count, split-file and %python.
+# FileCheck, not, count, split-file. lit's own %python is the one that runs lit,
+# which need not have what config.python_executable has.
+if config.python_executable:
+    config.substitutions.append(("%python", f'"{config.python_executable}"'))
 llvm_config.use_default_substitutions()
 
 tools_dir = os.path.join(config.diffattn_obj_root, "bin")
@@ -44,6 +47,7 @@ config.substitutions += [
     (f"%{name}_library", os.path.join(config.diffattn_obj_root, "lib", f"libdiffattn_{name}.so"))
     for name in ("runtime", "fake_cuda")
 ]
+config.substitutions.append(("%benchmarks", os.path.join(config.diffattn_src_root, "benchmarks")))
 config.substitutions.append(("%examples", os.path.join(config.diffattn_src_root, "examples")))
 
 # Features, for REQUIRES lines.
