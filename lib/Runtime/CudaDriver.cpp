@@ -64,6 +64,8 @@ static const char *resolveAll(void *library, DriverFunctions &f) {
   find("cuEventDestroy_v2", f.cuEventDestroy);
   const char *optional = nullptr;
   resolve(library, "cuCtxGetId", f.cuCtxGetId, optional);
+  resolve(library, "cuTensorMapEncodeTiled", f.cuTensorMapEncodeTiled,
+          optional);
   return missing;
 }
 

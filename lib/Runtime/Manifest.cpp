@@ -94,6 +94,14 @@ private:
 
   void parseParameter(const json &object);
   void parseKernel(const json &object);
+  KernelParameter parseKernelParameter(const json &element,
+                                       const std::string &where);
+  TensorMapDescription parseTensorMap(const json &object, unsigned argument,
+                                      const std::string &where);
+  /// The integers in [min, max] of a list.
+  std::vector<int64_t> getInts(const json &object, const char *key,
+                               const std::string &where, int64_t min,
+                               int64_t max);
   void parsePrecondition(const json &object);
   void parseEqual(const json &lists);
   void parseImage();
@@ -207,6 +215,75 @@ void Parser::parseParameter(const json &object) {
   manifest.parameters.push_back(std::move(parameter));
 }
 
+std::vector<int64_t> Parser::getInts(const json &object, const char *key,
+                                     const std::string &where, int64_t min,
+                                     int64_t max) {
+  std::vector<int64_t> values;
+  const json *list = find(object, key);
+  bool isGood = list && list->is_array();
+  for (size_t i = 0; isGood && i < list->size(); ++i) {
+    const json &value = (*list)[i];
+    isGood = value.is_number_unsigned() &&
+             value.get<uint64_t>() >= static_cast<uint64_t>(min) &&
+             value.get<uint64_t>() <= static_cast<uint64_t>(max);
+    if (isGood)
+      values.push_back(value.get<int64_t>());
+  }
+  if (!isGood)
+    fail(where + " needs a list '" + key + "' of integers of at least " +
+         std::to_string(min) + " and at most " + std::to_string(max));
+  return values;
+}
+
+TensorMapDescription Parser::parseTensorMap(const json &object,
+                                            unsigned argument,
+                                            const std::string &where) {
+  constexpr size_t maxRank = 5;
+  constexpr int64_t maxBox = 256;
+  const Parameter &parameter = manifest.parameters[argument];
+  const int64_t last = static_cast<int64_t>(parameter.shape.size()) - 1;
+  TensorMapDescription map;
+  for (int64_t dim :
+       getInts(object, "dims", where, 0, std::max(last, int64_t(0))))
+    map.dims.push_back(static_cast<unsigned>(dim));
+  for (int64_t size : getInts(object, "box", where, 1, maxBox))
+    map.box.push_back(static_cast<uint32_t>(size));
+  map.swizzle = getInt(object, "swizzle", where, 0, 128, 0);
+  if (map.swizzle != 0 && map.swizzle != 32 && map.swizzle != 64 &&
+      map.swizzle != 128)
+    fail(where + " has a swizzle that is not 0, 32, 64 or 128");
+  if (map.dims.size() != parameter.shape.size() ||
+      map.box.size() != parameter.shape.size() || map.dims.size() > maxRank ||
+      map.dims.empty() || map.dims.front() != last)
+    fail(where + " needs 'dims' and 'box' for all dimensions of " +
+         parameter.name + ", at most 5, its last one first");
+  if (parameter.dtype != DType::F16 && parameter.dtype != DType::BF16 &&
+      parameter.dtype != DType::F32)
+    fail(where + " is of a dtype that has no tensor maps, " +
+         stringifyDType(parameter.dtype));
+  return map;
+}
+
+KernelParameter Parser::parseKernelParameter(const json &element,
+                                             const std::string &where) {
+  KernelParameter parameter;
+  if (element.is_object()) {
+    const std::string map = "a tensor map of " + where;
+    parameter.argument = getInt(element, "tensor_map", map, 0);
+    if (error.empty() && parameter.argument >= manifest.parameters.size())
+      fail(map + " is of an argument that does not exist");
+    if (error.empty())
+      parameter.map = parseTensorMap(element, parameter.argument, map);
+    return parameter;
+  }
+  if (element.is_number_unsigned() &&
+      element.get<uint64_t>() < manifest.parameters.size())
+    parameter.argument = element.get<unsigned>();
+  else
+    fail(where + " takes an argument that does not exist");
+  return parameter;
+}
+
 void Parser::parseKernel(const json &object) {
   // What every supported chip allows, and what the launch takes.
   constexpr int64_t maxThreads = 1024, maxShared = 1 << 20;
@@ -231,13 +308,8 @@ void Parser::parseKernel(const json &object) {
     fail(where + " needs a list 'parameters'");
     return;
   }
-  for (const json &index : *parameters) {
-    if (!index.is_number_unsigned() ||
-        index.get<uint64_t>() >= manifest.parameters.size())
-      fail(where + " takes an argument that does not exist");
-    else
-      kernel.parameters.push_back(index.get<unsigned>());
-  }
+  for (const json &parameter : *parameters)
+    kernel.parameters.push_back(parseKernelParameter(parameter, where));
   manifest.kernels.push_back(std::move(kernel));
 }
 

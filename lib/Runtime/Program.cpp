@@ -23,6 +23,9 @@ static constexpr size_t maxWords = 512;
 /// sizes, strides.
 static constexpr size_t getNumWords(size_t rank) { return 3 + 2 * rank; }
 
+/// A tensor map takes 16 words, so many is more than enough.
+static constexpr size_t maxMaps = 8;
+
 //===----------------------------------------------------------------------===//
 // Loading
 //===----------------------------------------------------------------------===//
@@ -86,11 +89,27 @@ static Result<cuda::Module> loadModule(const Driver &driver,
 }
 
 /// Checks what the launch path relies on.
-static Status checkKernel(const Manifest &manifest,
+static Status checkKernel(const Driver &driver, const Manifest &manifest,
                           const KernelDescription &kernel) {
-  size_t words = 0;
-  for (unsigned parameter : kernel.parameters)
-    words += getNumWords(manifest.parameters[parameter].shape.size());
+  size_t words = 0, maps = 0;
+  for (const KernelParameter &parameter : kernel.parameters) {
+    words +=
+        parameter.map
+            ? sizeof(cuda::TensorMap) / sizeof(uint64_t)
+            : getNumWords(manifest.parameters[parameter.argument].shape.size());
+    maps += parameter.map.has_value();
+  }
+  if (maps && !driver->cuTensorMapEncodeTiled)
+    return Status(ErrorKind::NoDriver,
+                  "the CUDA driver is too old: it has no "
+                  "'cuTensorMapEncodeTiled', which kernel '" +
+                      kernel.name + "' needs");
+  if (maps > maxMaps)
+    return Status(ErrorKind::BadManifest,
+                  "cannot read '" + manifest.path + "': kernel '" +
+                      kernel.name + "' has " + std::to_string(maps) +
+                      " tensor maps, at most " + std::to_string(maxMaps) +
+                      " are possible");
   if (words <= maxWords)
     return Status();
   return Status(ErrorKind::BadManifest,
@@ -142,7 +161,8 @@ Status Program::loadVariant(Variant &variant, const std::string &image,
     return module.getStatus();
   variant.module = *module;
   for (const KernelDescription &kernel : variant.manifest.kernels) {
-    if (Status status = checkKernel(variant.manifest, kernel); !status.ok())
+    if (Status status = checkKernel(driver, variant.manifest, kernel);
+        !status.ok())
       return status;
     Result<LoadedKernel> loaded =
         loadKernel(driver, variant.module, kernel, device);
@@ -304,6 +324,43 @@ static int64_t getNumBlocks(const KernelDescription &kernel,
   return tooMany ? -1 : blocks;
 }
 
+/// Describes a tensor to the tensor memory accelerator. Runs on the host.
+static cuda::Result encodeMap(const Driver &driver, const Parameter &parameter,
+                              const TensorMapDescription &description,
+                              const TensorView &tensor, cuda::TensorMap &map) {
+  constexpr unsigned maxRank = 5;
+  constexpr uint64_t granule = 16; // bytes, of strides
+  uint64_t sizes[maxRank], strides[maxRank];
+  uint32_t elementStrides[maxRank];
+  const uint64_t width = getByteWidth(parameter.dtype);
+  for (unsigned i = 0; i < tensor.rank; ++i) {
+    unsigned dim = description.dims[i];
+    sizes[i] = static_cast<uint64_t>(tensor.sizes[dim]);
+    strides[i] = static_cast<uint64_t>(tensor.strides[dim]) * width;
+    elementStrides[i] = 1;
+    if (sizes[i] == 0) { // nothing will be copied, and a map cannot say so
+      map = {};
+      return cuda::Success;
+    }
+    // The stride of a dimension of size 1 may be anything, but not in a map.
+    if (sizes[i] == 1)
+      strides[i] = granule;
+  }
+  const int dataType = parameter.dtype == DType::F16 ? cuda::TensorMapFloat16
+                       : parameter.dtype == DType::BF16
+                           ? cuda::TensorMapBFloat16
+                           : cuda::TensorMapFloat32;
+  const int swizzle = description.swizzle == 0    ? 0
+                      : description.swizzle == 32 ? 1
+                      : description.swizzle == 64 ? 2
+                                                  : 3;
+  // The innermost stride is not given: it is one element.
+  return driver->cuTensorMapEncodeTiled(
+      &map, dataType, tensor.rank, tensor.data, sizes, strides + 1,
+      description.box.data(), elementStrides, /*interleave=*/0, swizzle,
+      cuda::TensorMapL2Promotion256B, /*fill=*/0);
+}
+
 Status Program::launchKernel(const Variant &variant, size_t index,
                              const TensorView *arguments,
                              cuda::Stream stream) const {
@@ -318,14 +375,25 @@ Status Program::launchKernel(const Variant &variant, size_t index,
 
   uint64_t words[maxWords];
   void *pointers[maxWords];
-  size_t numWords = 0;
+  cuda::TensorMap maps[maxMaps];
+  size_t numWords = 0, numPointers = 0, numMaps = 0;
   auto push = [&](uint64_t word) {
     words[numWords] = word;
-    pointers[numWords] = &words[numWords];
-    ++numWords;
+    pointers[numPointers++] = &words[numWords++];
   };
-  for (unsigned parameter : kernel.parameters) {
-    const TensorView &tensor = arguments[parameter];
+  for (const KernelParameter &parameter : kernel.parameters) {
+    const TensorView &tensor = arguments[parameter.argument];
+    if (parameter.map) {
+      const Parameter &argument =
+          variant.manifest.parameters[parameter.argument];
+      cuda::Result result =
+          encodeMap(driver, argument, *parameter.map, tensor, maps[numMaps]);
+      if (result != cuda::Success)
+        return driver.check(result, "describe " + argument.name +
+                                        " to the tensor memory accelerator");
+      pointers[numPointers++] = &maps[numMaps++];
+      continue;
+    }
     uint64_t address = reinterpret_cast<uintptr_t>(tensor.data);
     push(address);
     push(address);

@@ -196,6 +196,24 @@ int cuLaunchKernel(FakeFunction *function, unsigned gridX, unsigned gridY,
   return 0;
 }
 
+int cuTensorMapEncodeTiled(uint64_t *map, int dataType, unsigned rank,
+                           void *address, const uint64_t *sizes,
+                           const uint64_t *strides, const uint32_t *box,
+                           const uint32_t *elementStrides, int interleave,
+                           int swizzle, int, int fill) {
+  ENTER();
+  if (interleave || fill || elementStrides[0] != 1)
+    return 1;
+  std::vector<uint64_t> &words = getFakeCuda().maps.emplace_back();
+  words = {reinterpret_cast<uintptr_t>(address), uint64_t(dataType),
+           uint64_t(swizzle)};
+  words.insert(words.end(), sizes, sizes + rank);
+  words.insert(words.end(), strides, strides + rank - 1);
+  words.insert(words.end(), box, box + rank);
+  map[0] = 1000 + getFakeCuda().maps.size();
+  return 0;
+}
+
 int cuMemAlloc_v2(uint64_t *pointer, size_t bytes) {
   ENTER();
   *pointer = reinterpret_cast<uintptr_t>(

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Exports what the runtime looks up in libcuda.so.1. Device memory is host
-// memory, an image is a text of lines "kernel NAME WORDS", and every call is
-// recorded.
+// memory, an image is a text of lines "kernel NAME PARAMETERS", and every call
+// is recorded.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,7 +27,7 @@ struct FakeCuda {
     std::string kernel;
     unsigned blocks, threads, sharedBytes;
     void *stream;
-    /// The parameters, all 64 bits.
+    /// The first 64 bits of each parameter.
     std::vector<uint64_t> words;
   };
 
@@ -44,6 +44,9 @@ struct FakeCuda {
   std::vector<Launch> launches;
   /// Images that were loaded, as text.
   std::vector<std::string> images;
+  /// Tensor maps: address, data type, swizzle, sizes, strides but the first,
+  /// box. The n-th one starts with the word 1000 + n.
+  std::vector<std::vector<uint64_t>> maps;
   /// By cuFuncSetAttribute: (kernel, attribute) to value.
   std::map<std::pair<std::string, int>, int> attributes;
   /// The context that is current, a small number.

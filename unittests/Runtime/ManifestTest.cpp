@@ -49,7 +49,9 @@ TEST(Manifest, Reads) {
   EXPECT_EQ(kernel.name, "kernel0");
   EXPECT_EQ(kernel.threads, 128u);
   EXPECT_EQ(kernel.sharedBytes, 65536u);
-  EXPECT_EQ(kernel.parameters, (std::vector<unsigned>{0, 1, 2}));
+  ASSERT_EQ(kernel.parameters.size(), 3u);
+  EXPECT_EQ(kernel.parameters[1].argument, 1u);
+  EXPECT_FALSE(kernel.parameters[1].map);
   ASSERT_EQ(kernel.grid.size(), 3u);
   EXPECT_EQ(kernel.grid[0].tile, 1);
   EXPECT_FALSE(kernel.grid[1].size);
@@ -131,6 +133,45 @@ TEST(Manifest, SaysWhatIsWrong) {
             "'image' names neither a PTX file nor a cubin");
   EXPECT_EQ(getError("\"kernels\": [{", "\"kernels\": [1, {"),
             "the elements of 'kernels' must be objects");
+}
+
+/// The message about a tensor map in place of the first parameter.
+static std::string getMapError(const std::string &map) {
+  return getError("[0, 1, 2]", "[" + map + ", 1, 2]");
+}
+
+TEST(Manifest, ReadsTensorMaps) {
+  Result<Manifest> manifest = Manifest::parse(
+      replaced(manifestText, "[0, 1, 2]",
+               "[{\"tensor_map\": 0, \"dims\": [3, 1, 2, 0], \"box\": [64, 8, "
+               "2, 1], \"swizzle\": 128}, 2]"),
+      "m.json");
+  ASSERT_TRUE(manifest) << manifest.getStatus().getMessage();
+  const KernelParameter &parameter = manifest->kernels[0].parameters[0];
+  EXPECT_EQ(parameter.argument, 0u);
+  ASSERT_TRUE(parameter.map);
+  EXPECT_EQ(parameter.map->dims, (std::vector<unsigned>{3, 1, 2, 0}));
+  EXPECT_EQ(parameter.map->box, (std::vector<uint32_t>{64, 8, 2, 1}));
+  EXPECT_EQ(parameter.map->swizzle, 128u);
+
+  const std::string where = "a tensor map of kernel 'kernel0'";
+  EXPECT_EQ(getMapError("{\"tensor_map\": 7}"),
+            where + " is of an argument that does not exist");
+  EXPECT_EQ(getMapError("{\"tensor_map\": 0, \"dims\": [4]}"),
+            where +
+                " needs a list 'dims' of integers of at least 0 and at most "
+                "3");
+  const std::string dims = where + " needs 'dims' and 'box' for all dimensions "
+                                   "of query, at most 5, its last one first";
+  EXPECT_EQ(getMapError("{\"tensor_map\": 0, \"dims\": [3, 1], \"box\": [64, "
+                        "8]}"),
+            dims);
+  EXPECT_EQ(getMapError("{\"tensor_map\": 0, \"dims\": [1, 3, 2, 0], \"box\": "
+                        "[64, 8, 2, 1]}"),
+            dims);
+  EXPECT_EQ(getMapError("{\"tensor_map\": 0, \"dims\": [3, 1, 2, 0], \"box\": "
+                        "[64, 8, 2, 1], \"swizzle\": 96}"),
+            where + " has a swizzle that is not 0, 32, 64 or 128");
 }
 
 TEST(Manifest, SaysThatThereIsNoFile) {

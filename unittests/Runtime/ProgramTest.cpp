@@ -255,6 +255,33 @@ TEST_F(ProgramTest, LaunchesAllKernelsInOrder) {
   EXPECT_EQ(getFakeCuda().launches[1].words.front(), 0x3000u);
 }
 
+TEST_F(ProgramTest, DescribesTensorsToTheMemoryAccelerator) {
+  write("attention.ptx", "kernel kernel0 12\n");
+  auto program = loadOne(
+      replaced(manifestText, "[0, 1, 2]",
+               "[{\"tensor_map\": 0, \"dims\": [3, 1, 2, 0], \"box\": [64, 8, "
+               "2, 1], \"swizzle\": 128}, 2]"));
+  ASSERT_TRUE(program);
+  Arguments arguments(1);
+  arguments.query.strides[0] = 3; // of a dimension of size 1
+  getFakeCuda().calls.clear();
+  ASSERT_TRUE(launch(*program, arguments).ok());
+  EXPECT_EQ(
+      getFakeCuda().calls,
+      (std::vector<std::string>{"cuTensorMapEncodeTiled", "cuLaunchKernel"}));
+  EXPECT_EQ(getFakeCuda().maps[0],
+            (std::vector<uint64_t>{0x1000, 9, 3, 64, 100, 8, 1, // sizes
+                                   1024, 128, 16,               // strides
+                                   64, 8, 2, 1}));
+  EXPECT_EQ(getFakeCuda().launches[0].words[0], 1001u);
+  EXPECT_EQ(getFakeCuda().launches[0].words[1], 0x3000u);
+
+  getFakeCuda().failures["cuTensorMapEncodeTiled"] = 1;
+  EXPECT_EQ(launch(*program, arguments).getMessage(),
+            "cannot describe query to the tensor memory accelerator: something "
+            "is wrong (CUDA error 1)");
+}
+
 TEST_F(ProgramTest, RefusesGridsThatDoNotFit) {
   auto program = loadOne(manifestText);
   Arguments arguments(int64_t(1) << 40, int64_t(1) << 40);

@@ -58,7 +58,17 @@ enum : int {
   DeviceAttributeMaxSharedMemoryPerBlockOptin = 97,
 
   StreamNonBlocking = 1,
-  EventDefault = 0
+  EventDefault = 0,
+
+  TensorMapFloat16 = 6,
+  TensorMapFloat32 = 7,
+  TensorMapBFloat16 = 9,
+  TensorMapL2Promotion256B = 3
+};
+
+/// A CUtensorMap: what the tensor memory accelerator copies, opaque.
+struct alignas(64) TensorMap {
+  uint64_t opaque[16];
 };
 } // namespace cuda
 
@@ -99,6 +109,13 @@ struct DriverFunctions {
                                  unsigned blockZ, unsigned sharedBytes,
                                  cuda::Stream stream, void **parameters,
                                  void **extra);
+
+  /// Runs on the host only. Absent before CUDA 12.
+  cuda::Result (*cuTensorMapEncodeTiled)(
+      cuda::TensorMap *map, int dataType, unsigned rank, void *address,
+      const uint64_t *sizes, const uint64_t *strides, const uint32_t *box,
+      const uint32_t *elementStrides, int interleave, int swizzle,
+      int l2Promotion, int fill);
 
   cuda::Result (*cuMemAlloc)(cuda::DevicePtr *pointer, size_t bytes);
   cuda::Result (*cuMemFree)(cuda::DevicePtr pointer);

@@ -63,14 +63,30 @@ struct GridFactor {
   int64_t tile = 1;
 };
 
+/// How a kernel's tensor copies see an argument, the innermost dimension first.
+struct TensorMapDescription {
+  /// Dimensions of the argument in the map's order; the first one is its last.
+  std::vector<unsigned> dims;
+  /// Elements of one copy.
+  std::vector<uint32_t> box;
+  /// Bytes of the swizzle pattern: 0, 32, 64 or 128.
+  unsigned swizzle = 0;
+};
+
+/// A kernel's parameter: a memref descriptor, or a tensor map, of an argument.
+struct KernelParameter {
+  unsigned argument = 0;
+  std::optional<TensorMapDescription> map;
+};
+
 /// One kernel of the program, launched with a one-dimensional grid.
 struct KernelDescription {
   std::string name;
   unsigned threads = 0;
   unsigned sharedBytes = 0;
   std::vector<GridFactor> grid;
-  /// Arguments of the entry, in the order in which the kernel takes them.
-  std::vector<unsigned> parameters;
+  /// In the order in which the kernel takes them.
+  std::vector<KernelParameter> parameters;
 };
 
 /// The size of a dimension is in [min, max] and a multiple of `multiple`.
