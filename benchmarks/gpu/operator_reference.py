@@ -197,7 +197,9 @@ class Placed:
             self.view.copy_(content)
         else:
             self.view.fill_(content)
-        self.before = self.storage.clone()
+        # Of the first time: a later one must not hide what was written since.
+        if self.before is None:
+            self.before = self.storage.clone()
         return self
 
     def bits(self) -> torch.Tensor:
