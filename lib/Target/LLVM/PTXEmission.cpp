@@ -12,6 +12,8 @@
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/CallingConv.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
@@ -51,6 +53,35 @@ static std::optional<StringRef> findUndefined(const llvm::Module &module) {
   return std::nullopt;
 }
 
+/// Moves constant distances from shared memory pointers to the instructions that
+/// use them, which take them as immediates. Loop-invariant code motion has put
+/// each sum in front of the loop: dozens of registers, one per `ldmatrix`, where
+/// a few bases do. (Instruction selection looks at one block at a time, and
+/// CodeGenPrepare sinks the addresses of loads and stores, not of intrinsics.)
+static void sinkSharedAddresses(llvm::Module &module) {
+  constexpr unsigned sharedMemory = 3;
+  SmallVector<llvm::Use *> addresses;
+  for (llvm::Function &function : module)
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block)
+        if (auto *call = dyn_cast<llvm::IntrinsicInst>(&instruction))
+          for (llvm::Use &argument : call->args()) {
+            auto *address = dyn_cast<llvm::GetElementPtrInst>(argument.get());
+            if (address && address->hasAllConstantIndices() &&
+                address->getAddressSpace() == sharedMemory &&
+                address->getParent() != &block)
+              addresses.push_back(&argument);
+          }
+  for (llvm::Use *use : addresses) {
+    auto *address = cast<llvm::GetElementPtrInst>(use->get());
+    llvm::Instruction *copy = address->clone();
+    copy->insertBefore(cast<llvm::Instruction>(use->getUser())->getIterator());
+    use->set(copy);
+    if (address->use_empty())
+      address->eraseFromParent();
+  }
+}
+
 /// Translates and optimises `module` for `machine`.
 static FailureOr<std::unique_ptr<llvm::Module>>
 translate(gpu::GPUModuleOp module, llvm::LLVMContext &context,
@@ -66,6 +97,7 @@ translate(gpu::GPUModuleOp module, llvm::LLVMContext &context,
   // The tile dialect chooses what is a vector; SLP would pair registers that
   // matrix instructions take one by one.
   diffattn::detail::optimize(*llvmModule, machine, /*vectorize=*/false);
+  sinkSharedAddresses(*llvmModule);
   if (std::optional<StringRef> name = findUndefined(*llvmModule))
     return module.emitOpError("calls '")
            << *name << "', which is not defined; only functions of the module "

@@ -335,7 +335,8 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     auto offsets = ThreadOffsets::fit(
         threads, passes, std::max<int64_t>(type.getLayout().getSwizzle() * 8, 16),
         [&](int64_t thread, int64_t pass) {
-          return type.getLayout().applySwizzle(16 * (thread + threads * pass));
+          int64_t chunk = thread + threads * std::max<int64_t>(pass, 0);
+          return type.getLayout().applySwizzle(16 * chunk);
         });
     if (failed(offsets))
       return op.emitOpError("expects a number of threads that is a power of 2");
@@ -361,11 +362,9 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
         pointer = createStep(builder, loc, view, pointer, last, position);
         last = position;
         Value size = createSize(builder, loc, extents, coordinates, position);
-        Value target = offsets->createAddress(
+        Value target = offsets->createPointer(
             builder, loc, adaptor.getDest().front(), base, pass);
-        NVVM::CpAsyncOp::create(builder, loc,
-                                createSharedPointer(builder, loc, target),
-                                pointer, /*size=*/16,
+        NVVM::CpAsyncOp::create(builder, loc, target, pointer, /*size=*/16,
                                 NVVM::LoadCacheModifierKind::CG, size);
       }
     };
@@ -566,13 +565,14 @@ struct LowerLocalLoad : OpConversionPattern<LocalLoadOp> {
         std::max<int64_t>(source.getLayout().getSwizzle() * 8, 16),
         [&](int64_t thread, int64_t load) {
           int64_t lane = thread % 32, row = lane % 8;
-          int64_t matrix = load * perLoad + lane / 8 % perLoad;
+          bool isOrigin = load == ThreadOffsets::origin;
+          int64_t matrix = (isOrigin ? 0 : load * perLoad) + lane / 8 % perLoad;
           SmallVector<int64_t> position = layout.getCoordinates(
               2 * matrix, transposed ? 0 : 4 * row, thread / 32, rank);
           if (transposed)
             position[pairDim] += row;
           for (auto [value, offset] : llvm::zip_equal(position, op.getOffsets()))
-            value += offset;
+            value += isOrigin ? 0 : offset;
           return source.getLayout().getByteOffset(position,
                                                   source.getElementBytes());
         });
@@ -584,10 +584,10 @@ struct LowerLocalLoad : OpConversionPattern<LocalLoadOp> {
     auto pair = VectorType::get({2}, type.getElementType());
     SmallVector<Value> registers;
     for (int64_t load = 0; load < matrices / perLoad; ++load) {
-      Value address = offsets->createAddress(
+      Value pointer = offsets->createPointer(
           rewriter, loc, adaptor.getSource().front(), base, load);
       for (Value value :
-           createLoad(rewriter, loc, address, perLoad, transposed))
+           createLoad(rewriter, loc, pointer, perLoad, transposed))
         registers.push_back(LLVM::BitcastOp::create(rewriter, loc, pair, value));
     }
     rewriter.replaceOpWithMultiple(op, {registers});
@@ -617,7 +617,7 @@ private:
   }
 
   static SmallVector<Value> createLoad(OpBuilder &builder, Location loc,
-                                       Value address, int64_t count,
+                                       Value pointer, int64_t count,
                                        bool transposed) {
     MLIRContext *context = builder.getContext();
     Type i32 = builder.getI32Type();
@@ -626,7 +626,7 @@ private:
       type = LLVM::LLVMStructType::getLiteral(context,
                                               SmallVector<Type>(count, i32));
     Value loaded = NVVM::LdMatrixOp::create(
-        builder, loc, type, createSharedPointer(builder, loc, address), count,
+        builder, loc, type, pointer, count,
         transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
         NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
         NVVM::LdStMatrixEltType::B16);

@@ -155,9 +155,9 @@ FailureOr<ThreadOffsets> ThreadOffsets::fit(
     int64_t threads, int64_t accesses, int64_t atom,
     function_ref<int64_t(int64_t thread, int64_t access)> getOffset) {
   ThreadOffsets result;
-  result.start = getOffset(0, 0);
+  result.start = getOffset(0, origin);
   for (int64_t bit = 1; bit < threads; bit *= 2)
-    result.bits.push_back(getOffset(bit, 0) ^ result.start);
+    result.bits.push_back(getOffset(bit, origin) ^ result.start);
   int64_t low = atom - 1;
   for (int64_t access = 0; access < accesses; ++access) {
     int64_t offset = getOffset(0, access);
@@ -192,7 +192,7 @@ Value ThreadOffsets::createBase(OpBuilder &builder, Location loc,
   return base;
 }
 
-Value ThreadOffsets::createAddress(OpBuilder &builder, Location loc,
+Value ThreadOffsets::createPointer(OpBuilder &builder, Location loc,
                                    Value buffer, Value base,
                                    unsigned access) const {
   auto [flip, advance] = accesses[access];
@@ -200,17 +200,14 @@ Value ThreadOffsets::createAddress(OpBuilder &builder, Location loc,
   if (flip)
     offset = arith::XOrIOp::create(builder, loc, offset,
                                    createI32(builder, loc, flip));
-  // Buffer and thread first: what remains is a constant that the instruction
-  // takes as an immediate.
   Value address = arith::AddIOp::create(builder, loc, buffer, offset);
-  if (advance)
-    address = arith::AddIOp::create(builder, loc, address,
-                                    createI32(builder, loc, advance));
-  return address;
-}
-
-Value mlir::diffattn::tile::createSharedPointer(OpBuilder &builder,
-                                                Location loc, Value address) {
   auto type = LLVM::LLVMPointerType::get(builder.getContext(), 3);
-  return LLVM::IntToPtrOp::create(builder, loc, type, address);
+  Value pointer = LLVM::IntToPtrOp::create(builder, loc, type, address);
+  if (!advance)
+    return pointer;
+  // A constant distance from a pointer becomes an immediate of the instruction;
+  // a sum of integers would be one more register for each access.
+  return LLVM::GEPOp::create(builder, loc, type, builder.getI8Type(), pointer,
+                             ArrayRef<LLVM::GEPArg>{
+                                 static_cast<int32_t>(advance)});
 }

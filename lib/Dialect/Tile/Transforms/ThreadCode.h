@@ -71,6 +71,10 @@ struct ThreadOffsets {
   };
   SmallVector<Access> accesses;
 
+  /// The access that others are relative to. Loads of parts of one buffer have
+  /// it in common, so that they share one base.
+  static constexpr int64_t origin = -1;
+
   /// Finds that form for `getOffset(thread, access)`, where swizzles repeat
   /// every `atom` bytes. Fails if there is none.
   static FailureOr<ThreadOffsets>
@@ -79,13 +83,10 @@ struct ThreadOffsets {
 
   /// base(thread) as an i32.
   Value createBase(OpBuilder &builder, Location loc, Value thread) const;
-  /// The address of an access: `buffer` plus its offset.
-  Value createAddress(OpBuilder &builder, Location loc, Value buffer,
+  /// Where an access goes: `buffer` plus its offset, in shared memory.
+  Value createPointer(OpBuilder &builder, Location loc, Value buffer,
                       Value base, unsigned access) const;
 };
-
-/// `address`, an i32, as a pointer to shared memory.
-Value createSharedPointer(OpBuilder &builder, Location loc, Value address);
 
 void populateRegisterPatterns(const TypeConverter &converter,
                               RewritePatternSet &patterns);
