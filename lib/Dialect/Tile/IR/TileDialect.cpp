@@ -217,6 +217,31 @@ FragmentAttr FragmentAttr::dropDim(int64_t dim) const {
                            drop(getLanes(), true), drop(getWarps(), true));
 }
 
+/// `layout` with dimension d called `names[d]`.
+static FragmentAttr renameDims(FragmentAttr layout, ArrayRef<int64_t> names) {
+  auto rename = [&](ArrayRef<Digit> digits) {
+    Digits result(digits);
+    for (Digit &digit : result)
+      if (digit.dim != Digit::copies)
+        digit.dim = names[digit.dim];
+    return result;
+  };
+  return FragmentAttr::get(layout.getContext(), rename(layout.getRegisters()),
+                           rename(layout.getLanes()),
+                           rename(layout.getWarps()));
+}
+
+FragmentAttr FragmentAttr::transpose(ArrayRef<int64_t> permutation) const {
+  SmallVector<int64_t> names(permutation.size());
+  for (auto [result, source] : llvm::enumerate(permutation))
+    names[source] = result;
+  return renameDims(*this, names);
+}
+
+FragmentAttr FragmentAttr::undoTranspose(ArrayRef<int64_t> permutation) const {
+  return renameDims(*this, permutation);
+}
+
 bool FragmentAttr::isThreadLocal(int64_t dim) const {
   auto moves = [&](const Digit &digit) { return digit.dim == dim; };
   return llvm::none_of(getLanes(), moves) && llvm::none_of(getWarps(), moves);

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/AffineExprVisitor.h"
 #include "mlir/IR/OpImplementation.h"
 
@@ -276,6 +277,25 @@ LogicalResult SelectOp::verify() {
     return emitOpError("expects dimension ")
            << getDim() << " to lie within a thread, but its layout is "
            << layout;
+  return success();
+}
+
+LogicalResult TransposeOp::verify() {
+  RankedTensorType source = getSource().getType();
+  if (static_cast<int64_t>(getPermutation().size()) != source.getRank() ||
+      !isPermutationVector(getPermutation()))
+    return emitOpError("expects a permutation of ")
+           << source.getRank() << " dimensions";
+  SmallVector<int64_t> shape;
+  for (int64_t dim : getPermutation())
+    shape.push_back(source.getDimSize(dim));
+  FragmentAttr layout = getFragment(source);
+  auto expected = RankedTensorType::get(
+      shape, source.getElementType(),
+      layout ? layout.transpose(getPermutation()) : layout);
+  if (getResult().getType() != expected)
+    return emitOpError("expects a result of type ")
+           << expected << ", but got " << getResult().getType();
   return success();
 }
 

@@ -151,6 +151,12 @@ void LayoutAssignment::spread(Operation *op, Value value) {
   } else if (auto select = dyn_cast<diffattn::tile::SelectOp>(op)) {
     if (value == select.getSource())
       assign(select.getResult(), layout.dropDim(select.getDim()));
+  } else if (auto transpose = dyn_cast<TransposeOp>(op)) {
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    if (value == transpose.getSource())
+      assign(transpose.getResult(), layout.transpose(permutation));
+    else
+      assign(transpose.getSource(), layout.undoTranspose(permutation));
   } else if (isa<MaskOp>(op) || OpTrait::hasElementwiseMappableTraits(op)) {
     for (Value operand : op->getOperands())
       if (getTensor(operand))
@@ -201,6 +207,10 @@ FragmentAttr LayoutAssignment::getNeeded(OpOperand &operand) {
   if (auto broadcast = dyn_cast<BroadcastOp>(op))
     return ofResult(0) ? ofResult(0).dropDim(broadcast.getDim())
                        : FragmentAttr();
+  if (auto transpose = dyn_cast<TransposeOp>(op))
+    return ofResult(0)
+               ? ofResult(0).undoTranspose(transpose.getPermutation())
+               : FragmentAttr();
   if (isa<MaskOp>(op) || OpTrait::hasElementwiseMappableTraits(op))
     return ofResult(0);
   if (auto loop = dyn_cast<scf::ForOp>(op))

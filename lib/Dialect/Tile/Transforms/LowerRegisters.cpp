@@ -398,6 +398,13 @@ private:
     position.insert(position.begin() + op.getDim(), op.getIndex());
     return position;
   }
+  static SmallVector<int64_t> getOrigin(TransposeOp op,
+                                        SmallVector<int64_t> position) {
+    SmallVector<int64_t> origin(position.size());
+    for (auto [result, source] : llvm::enumerate(op.getPermutation()))
+      origin[source] = position[result];
+    return origin;
+  }
   static SmallVector<int64_t> getOrigin(SliceOp op,
                                         SmallVector<int64_t> position) {
     for (auto [value, offset] : llvm::zip_equal(position, op.getOffsets()))
@@ -417,6 +424,9 @@ private:
                           FragmentAttr to) {
     return from.dropDim(op.getDim()) == to;
   }
+  static bool sameThreads(TransposeOp op, FragmentAttr from, FragmentAttr to) {
+    return from.transpose(op.getPermutation()) == to;
+  }
   static bool sameThreads(Operation *, FragmentAttr from, FragmentAttr to) {
     return from.getLanes() == to.getLanes() && from.getWarps() == to.getWarps();
   }
@@ -429,7 +439,8 @@ void mlir::diffattn::tile::populateRegisterPatterns(
   MLIRContext *context = patterns.getContext();
   patterns.add<LowerConstant, LowerSplat, LowerIndex, LowerMask, LowerReduce,
                LowerRenaming<BroadcastOp>, LowerRenaming<diffattn::tile::SelectOp>,
-               LowerRenaming<SliceOp>, LowerRenaming<ConvertLayoutOp>>(
+               LowerRenaming<SliceOp>, LowerRenaming<TransposeOp>,
+               LowerRenaming<ConvertLayoutOp>>(
       converter, context);
   patterns.add<LowerTruncate>(converter, context, /*benefit=*/2);
   patterns.add<LowerElementwise>(converter, context);

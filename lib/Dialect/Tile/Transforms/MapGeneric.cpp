@@ -79,8 +79,10 @@ private:
   LogicalResult mapBodyOp(Operation &op);
   LogicalResult mapSelect(arith::SelectOp select);
   FailureOr<Value> finish(OpResult result, Value yielded);
+  bool isElementwise(AffineMap map);
+  Value createTransposed(Value value, AffineMap map);
 
-  /// Tiles list their dimensions in the order of the operand that has most.
+  /// Tiles list their dimensions in the order of the operand read that has most.
   void orderDims();
   /// `dims` in that order, each once.
   void sortDims(SmallVectorImpl<unsigned> &dims);
@@ -116,10 +118,13 @@ void GenericMapper::orderDims() {
       order.push_back(dim);
   };
   AffineMap longest;
-  for (AffineMap map : generic.getIndexingMapsArray())
-    if (map.isProjectedPermutation() &&
+  for (OpOperand &operand : generic->getOpOperands()) {
+    AffineMap map = generic.getMatchingIndexingMap(&operand);
+    bool isRead = !generic.getMatchingBlockArgument(&operand).use_empty();
+    if (isRead && map.isProjectedPermutation() &&
         (!longest || map.getNumResults() > longest.getNumResults()))
       longest = map;
+  }
   for (unsigned i = 0; longest && i < longest.getNumResults(); ++i)
     append(longest.getDimPosition(i));
   for (unsigned dim = 0; dim < ranges.size(); ++dim)
@@ -450,16 +455,41 @@ static bool isSplatOf(Value value, double constant) {
          attr.getSplatValue<APFloat>().convertToDouble() == constant;
 }
 
+/// Whether a result with this map has an element for each iteration.
+bool GenericMapper::isElementwise(AffineMap map) {
+  int64_t reached = 0;
+  for (AffineExpr expr : map.getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      reached += ranges[dim.getPosition()] != 1;
+  return reached == static_cast<int64_t>(order.size());
+}
+
+/// `value`, whose dimensions are in the order of tiles, in that of `map`.
+Value GenericMapper::createTransposed(Value value, AffineMap map) {
+  SmallVector<int64_t> permutation;
+  SmallVector<unsigned> dims;
+  for (unsigned i = 0; i < map.getNumResults(); ++i)
+    if (unsigned dim = map.getDimPosition(i); ranges[dim] != 1) {
+      permutation.push_back(llvm::find(order, dim) - order.begin());
+      dims.push_back(dim);
+    }
+  if (llvm::is_sorted(permutation))
+    return value;
+  Type element = cast<RankedTensorType>(value.getType()).getElementType();
+  return TransposeOp::create(builder, loc, getType(dims, element), value,
+                             permutation);
+}
+
 /// The tile of a result: over the dimensions of its map, the others reduced.
 FailureOr<Value> GenericMapper::finish(OpResult result, Value yielded) {
   OpOperand *init = generic.getDpsInitOperand(result.getResultNumber());
-  FailureOr<SmallVector<unsigned>> dims =
-      getDims(generic.getMatchingIndexingMap(init));
+  AffineMap map = generic.getMatchingIndexingMap(init);
+  ArrayRef<unsigned> all = order;
+  if (isElementwise(map))
+    return createTransposed(broadcast(lookup(yielded), all), map);
+  FailureOr<SmallVector<unsigned>> dims = getDims(map);
   if (failed(dims))
     return failure();
-  ArrayRef<unsigned> all = order;
-  if (dims->size() == all.size())
-    return broadcast(lookup(yielded), *dims);
 
   // One reduction: combine(out, x) or a maximum of both.
   BlockArgument out = generic.getMatchingBlockArgument(init);
@@ -507,20 +537,11 @@ LogicalResult GenericMapper::map() {
   for (OpOperand &operand : yield->getOpOperands()) {
     OpOperand *init = generic.getDpsInitOperand(operand.getOperandNumber());
     BlockArgument out = generic.getMatchingBlockArgument(init);
-    FailureOr<SmallVector<unsigned>> dims =
-        getDims(generic.getMatchingIndexingMap(init));
-    if (failed(dims))
-      return failure();
-    int64_t reached = 1, total = 1;
-    for (unsigned dim : *dims)
-      reached *= ranges[dim];
-    for (int64_t range : ranges)
-      total *= range;
-    if (reached != total)
-      for (Operation *user : out.getUsers())
-        combiners.insert(user);
-    if (reached != total && operand.get().getDefiningOp())
-      combiners.insert(operand.get().getDefiningOp());
+    if (isElementwise(generic.getMatchingIndexingMap(init)))
+      continue;
+    combiners.insert(out.getUsers().begin(), out.getUsers().end());
+    if (Operation *op = operand.get().getDefiningOp())
+      combiners.insert(op);
   }
   for (Operation &op : generic.getBody()->without_terminator())
     if (!combiners.contains(&op) &&

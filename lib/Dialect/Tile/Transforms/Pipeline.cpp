@@ -224,13 +224,17 @@ void LoopPipeliner::createCopy(StagedBuffer &buffer, Value iv, int64_t ahead,
                                            createIndex(ahead));
     position = arith::AddIOp::create(builder, loc, iv, distance);
   }
-  Value exists =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, position,
-                            loop.getUpperBound());
-  auto branch = scf::IfOp::create(builder, loc, exists, false);
   // The group closes even if it is empty: waits count groups.
-  AsyncCommitOp::create(builder, loc);
-  builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  auto commit = AsyncCommitOp::create(builder, loc);
+  builder.setInsertionPoint(commit);
+  bool isThisIteration = iv == loop.getInductionVar() && ahead == 0;
+  if (!isThisIteration) {
+    Value exists =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, position,
+                              loop.getUpperBound());
+    auto branch = scf::IfOp::create(builder, loc, exists, false);
+    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  }
   IRMapping mapping;
   mapping.map(loop.getInductionVar(), position);
   for (Operation *op : buffer.address)

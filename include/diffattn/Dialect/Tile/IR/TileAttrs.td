@@ -56,6 +56,10 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [
     /// The layout of a value that does not vary along `dim`, for tensors
     /// without that dimension: every holder of a slice keeps a copy.
     FragmentAttr dropDim(int64_t dim) const;
+    /// The layout of a transposed tensor, whose dimension i was
+    /// `permutation[i]`; and back.
+    FragmentAttr transpose(ArrayRef<int64_t> permutation) const;
+    FragmentAttr undoTranspose(ArrayRef<int64_t> permutation) const;
     /// Whether a thread that holds an element holds all others that differ
     /// from it along `dim` only.
     bool isThreadLocal(int64_t dim) const;

@@ -229,6 +229,22 @@ def Tile_SelectOp : Tile_Op<"select", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
+  let summary = "The same elements with dimensions in another order";
+  let description = [{
+    Dimension `i` of the result is dimension `permutation[i]` of the source. A
+    renaming: every element stays in its register.
+
+    ```mlir
+    %t = diffattn_tile.transpose %lse [1, 0] : tensor<64x2xf32> -> tensor<2x64xf32>
+    ```
+  }];
+  let arguments = (ins Tile_Tensor:$source, DenseI64ArrayAttr:$permutation);
+  let results = (outs Tile_Tensor:$result);
+  let assemblyFormat = "$source $permutation attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_SliceOp : Tile_Op<"slice", [Pure]> {
   let summary = "Part of a tensor";
   let description = [{
