@@ -356,9 +356,7 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     auto emit = [&](OpBuilder &builder) {
       SmallVector<int64_t> last(rank, 0);
       Value pointer = GlobalView::pointer(builder, loc, address);
-      for (int64_t pass = 0; pass < passes; ++pass) {
-        SmallVector<int64_t> position(rank, 0);
-        addCoordinates(byPass, pass, position);
+      for (auto &[position, pass] : getPasses(byPass, passes, rank)) {
         pointer = createStep(builder, loc, view, pointer, last, position);
         last = position;
         Value size = createSize(builder, loc, extents, coordinates, position);
@@ -413,6 +411,20 @@ private:
     return coordinates;
   }
 
+  /// Each pass with its coordinates, row by row: steps within a row are
+  /// constants, and those between rows all the same.
+  static SmallVector<std::pair<SmallVector<int64_t>, int64_t>>
+  getPasses(ArrayRef<Digit> digits, int64_t passes, int64_t rank) {
+    SmallVector<std::pair<SmallVector<int64_t>, int64_t>> result;
+    for (int64_t pass = 0; pass < passes; ++pass) {
+      SmallVector<int64_t> position(rank, 0);
+      addCoordinates(digits, pass, position);
+      result.emplace_back(position, pass);
+    }
+    llvm::sort(result);
+    return result;
+  }
+
   /// Moves `pointer` from one pass to the next. A chain of equal steps keeps
   /// one register per stride, not one per pass.
   static Value createStep(OpBuilder &builder, Location loc, GlobalView &view,
@@ -422,6 +434,12 @@ private:
       int64_t distance = std::get<1>(pair) - std::get<0>(pair);
       if (!distance)
         continue;
+      if (dim + 1 == from.size()) { // contiguous
+        pointer = LLVM::GEPOp::create(
+            builder, loc, pointer.getType(), builder.getI8Type(), pointer,
+            ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(distance * view.bytes)});
+        continue;
+      }
       Value step = arith::MulIOp::create(
           builder, loc, view.getStride(builder, loc, dim),
           GlobalView::index(builder, loc, distance));

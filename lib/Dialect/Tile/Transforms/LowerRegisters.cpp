@@ -55,13 +55,18 @@ struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
   }
 };
 
-/// exp2 as the one instruction that the hardware has for it: relative error
-/// 2^-22, subnormal results are zero (PTX ISA, "ex2").
-Value createExp2(OpBuilder &builder, Location loc, Value x) {
-  return LLVM::CallIntrinsicOp::create(
-             builder, loc, builder.getF32Type(),
-             builder.getStringAttr("llvm.nvvm.ex2.approx.ftz.f"), ValueRange{x})
+Value createIntrinsic(OpBuilder &builder, Location loc, StringRef name,
+                      Value x) {
+  return LLVM::CallIntrinsicOp::create(builder, loc, builder.getF32Type(),
+                                       builder.getStringAttr(name),
+                                       ValueRange{x})
       .getResults();
+}
+
+/// exp2 and log2 as the one instruction that the hardware has for each: errors
+/// about 2^-22, subnormal numbers are zero (PTX ISA, "ex2", "lg2").
+Value createExp2(OpBuilder &builder, Location loc, Value x) {
+  return createIntrinsic(builder, loc, "llvm.nvvm.ex2.approx.ftz.f", x);
 }
 
 /// tanh(x) = 1 - 2 / (exp2(2 log2(e) x) + 1). The instruction tanh.approx has
@@ -89,6 +94,9 @@ Value lowerScalar(OpBuilder &builder, Operation *op, ArrayRef<Value> operands) {
     return createExp2(builder, loc, operands[0]);
   if (isa<math::TanhOp>(op) && result.getElementType().isF32())
     return createTanh(builder, loc, operands[0]);
+  if (isa<math::Log2Op>(op) && result.getElementType().isF32())
+    return createIntrinsic(builder, loc, "llvm.nvvm.lg2.approx.ftz.f",
+                           operands[0]);
   // The upstream lowering of arith.maxnumf calls the device library.
   if (isa<arith::MaxNumFOp>(op))
     return LLVM::MaxNumOp::create(builder, loc, operands[0], operands[1]);
