@@ -106,8 +106,9 @@ static void printDigits(AsmPrinter &printer, ArrayRef<Digit> digits) {
 static LogicalResult
 verifyDigits(function_ref<InFlightDiagnostic()> emitError, StringRef name,
              ArrayRef<Digit> digits, bool allowCopies) {
-  // A bound keeps products of extents far from overflow.
-  constexpr int64_t bound = 1 << 16;
+  // Bounds keep products of extents far from overflow.
+  constexpr int64_t bound = 1 << 16, maxIndices = 1 << 20;
+  int64_t indices = 1;
   for (const Digit &digit : digits) {
     if (digit.extent < 1 || digit.extent > bound || digit.stride < 1 ||
         digit.stride > bound || digit.dim > 15)
@@ -116,6 +117,10 @@ verifyDigits(function_ref<InFlightDiagnostic()> emitError, StringRef name,
                          << bound << " and dimensions up to 15";
     if (digit.dim == Digit::copies && !allowCopies)
       return emitError() << "expects no copies among the " << name << " digits";
+    if ((indices *= digit.extent) > maxIndices)
+      return emitError() << "expects " << name
+                         << " digits that tell at most " << maxIndices
+                         << " indices apart";
   }
   if (digits.size() > 16 || normalize(digits) != Digits(digits))
     return emitError() << "expects " << name
@@ -320,12 +325,15 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  Type elementType, SharedAttr layout) {
   if (slots < 1 || slots > 64)
     return emitError() << "expects between 1 and 64 slots, but got " << slots;
-  if (!elementType.isIntOrFloat() || elementType.getIntOrFloatBitWidth() % 8)
-    return emitError() << "expects elements of whole bytes, but got "
+  constexpr unsigned widths[] = {8, 16, 32, 64};
+  if (!elementType.isIntOrFloat() ||
+      !llvm::is_contained(widths, elementType.getIntOrFloatBitWidth()))
+    return emitError() << "expects elements of 1, 2, 4 or 8 bytes, but got "
                        << elementType;
   int64_t elements = 1;
+  constexpr int64_t maxElements = 1 << 20;
   for (int64_t size : shape)
-    if (size < 1 || (elements *= size) > (1 << 20))
+    if (size < 1 || size > maxElements || (elements *= size) > maxElements)
       return emitError() << "expects a static tile of at most 2^20 elements";
   return layout.verifyShape(shape, emitError);
 }

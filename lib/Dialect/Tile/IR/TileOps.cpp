@@ -141,13 +141,14 @@ LogicalResult AsyncCopyOp::verify() {
   int64_t last = source.getRank() - 1;
   SmallVector<int64_t> strides;
   int64_t offset;
-  if (failed(source.getStridesAndOffset(strides, offset)) ||
+  if (last < 0 || failed(source.getStridesAndOffset(strides, offset)) ||
       strides[last] != 1 || source.isDynamicDim(last))
     return emitOpError("expects a static last dimension of stride 1, but got ")
            << source;
   int64_t chunk = 16 / dest.getElementBytes();
-  const Digit &inner = dest.getLayout().getDigits().front();
-  if (inner.dim != last || inner.stride != 1 || inner.extent % chunk)
+  ArrayRef<Digit> digits = dest.getLayout().getDigits();
+  if (digits.empty() || digits[0].dim != last || digits[0].stride != 1 ||
+      digits[0].extent % chunk)
     return emitOpError("expects a buffer whose innermost digit walks the last "
                        "dimension in runs of 16 bytes, but got ")
            << dest.getLayout();
@@ -165,7 +166,7 @@ static LogicalResult verifyPart(Operation *op, Type whole,
                            "element type of ")
            << whole;
   for (auto [dim, size] : llvm::enumerate(shape))
-    if (offsets[dim] < 0 || offsets[dim] + part.getDimSize(dim) > size)
+    if (offsets[dim] < 0 || offsets[dim] > size - part.getDimSize(dim))
       return op->emitOpError("reads beyond its source: offset ")
              << offsets[dim] << " and size " << part.getDimSize(dim)
              << " in dimension " << dim << " of " << size;
@@ -225,6 +226,9 @@ LogicalResult DotOp::verify() {
     return emitOpError("expects an accumulator laid out for a matrix "
                        "instruction, but got ")
            << layout;
+  if (k % 16 && (getFragment(lhsType) || getFragment(rhsType)))
+    return emitOpError("expects a depth that is a multiple of 16, but got ")
+           << k;
   if (FragmentAttr found = getFragment(lhsType)) {
     FragmentAttr expected =
         getRowFragment(getContext(), rows->rows, column, k, rows->warps);
@@ -269,7 +273,7 @@ LogicalResult SelectOp::verify() {
   RankedTensorType source = getSource().getType();
   if (failed(verifyDropped(*this, source, getDim(), getResult().getType())))
     return failure();
-  if (getIndex() < 0 || getIndex() >= source.getDimSize(getDim()))
+  if (getIndex() >= static_cast<uint64_t>(source.getDimSize(getDim())))
     return emitOpError("expects an index below ")
            << source.getDimSize(getDim()) << ", but got " << getIndex();
   FragmentAttr layout = getFragment(source);
