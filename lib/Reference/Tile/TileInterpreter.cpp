@@ -1,0 +1,317 @@
+//===- TileInterpreter.cpp - Adversarial runs of tile kernels -------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "diffattn/Reference/TileInterpreter.h"
+
+#include "Machine.h"
+#include "diffattn/Reference/Inputs.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/Support/MathExtras.h"
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::diffattn;
+using namespace mlir::diffattn::reference;
+
+//===----------------------------------------------------------------------===//
+// Kernels and their parameters
+//===----------------------------------------------------------------------===//
+
+llvm::Expected<gpu::GPUFuncOp> reference::findKernel(ModuleOp module,
+                                                     StringRef name) {
+  gpu::GPUFuncOp found;
+  std::string names;
+  bool isUnique = true;
+  module.walk([&](gpu::GPUFuncOp kernel) {
+    names += (names.empty() ? "'" : ", '") + kernel.getName().str() + "'";
+    if (!name.empty() && kernel.getName() != name)
+      return;
+    isUnique &= !found;
+    found = kernel;
+  });
+  if (!found || !isUnique)
+    return llvm::createStringError(
+        (name.empty() ? "expects one kernel" : "no kernel '" + name + "'") +
+        ", the module has " + (names.empty() ? "none" : names));
+  if (!found.getBody().hasOneBlock())
+    return llvm::createStringError(
+        "kernel '" + found.getName() +
+        "' has several blocks, expected structured control flow (scf)");
+  return found;
+}
+
+bool reference::isWritten(gpu::GPUFuncOp kernel, unsigned parameter) {
+  if (auto access =
+          kernel.getArgAttrOfType<StringAttr>(parameter, tile::attr::access))
+    return access.getValue() == "write";
+  // Written by hand: follow the views to a store.
+  SmallVector<Value> views = {kernel.getArgument(parameter)};
+  while (!views.empty())
+    for (Operation *user : views.pop_back_val().getUsers()) {
+      if (isa<tile::StoreOp>(user))
+        return true;
+      for (Value result : user->getResults())
+        if (isa<MemRefType>(result.getType()))
+          views.push_back(result);
+    }
+  return false;
+}
+
+/// The numbers of parameters that are read, or of those written in the order of
+/// the results that they stand for.
+static SmallVector<unsigned> getParameters(gpu::GPUFuncOp kernel,
+                                           bool written) {
+  SmallVector<unsigned> numbers;
+  for (unsigned i = 0, e = kernel.getNumArguments(); i < e; ++i)
+    if (isWritten(kernel, i) == written)
+      numbers.push_back(i);
+  auto result = [&](unsigned i) {
+    auto attr = kernel.getArgAttrOfType<IntegerAttr>(i, tile::attr::result);
+    return attr ? attr.getInt() : int64_t(i);
+  };
+  llvm::sort(numbers, [&](unsigned a, unsigned b) {
+    return written ? std::pair(result(a), a) < std::pair(result(b), b) : a < b;
+  });
+  return numbers;
+}
+
+SmallVector<Type> reference::getParameterTypes(gpu::GPUFuncOp kernel,
+                                               bool written) {
+  return llvm::map_to_vector(
+      getParameters(kernel, written), [&](unsigned i) -> Type {
+        Type type = kernel.getArgument(i).getType();
+        auto memref = dyn_cast<MemRefType>(type);
+        return memref ? RankedTensorType::get(memref.getShape(),
+                                              memref.getElementType())
+                      : type;
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+/// Strides for a parameter: each dimension whose stride the kernel does not
+/// know may leave a gap, in steps of 16 bytes.
+static llvm::Expected<SmallVector<int64_t>>
+chooseStrides(MemRefType type, ArrayRef<int64_t> shape, int64_t width,
+              std::mt19937_64 &random) {
+  SmallVector<int64_t> strides, fixed;
+  int64_t offset, size = 1;
+  if (failed(type.getStridesAndOffset(fixed, offset)))
+    return llvm::createStringError("expects strided memory");
+  strides.resize(shape.size());
+  for (int64_t d = shape.size() - 1; d >= 0; --d) {
+    if (ShapedType::isDynamic(fixed[d])) {
+      int64_t chunk = std::max<int64_t>(1, 16 / width);
+      strides[d] = llvm::divideCeil(size, chunk) * chunk + random() % 2 * chunk;
+    } else {
+      strides[d] = fixed[d];
+    }
+    size = std::max(size, strides[d] * shape[d]);
+  }
+  return strides;
+}
+
+static llvm::Expected<GlobalArray>
+createGlobal(gpu::GPUFuncOp kernel, unsigned number, const Array &array,
+             bool written, std::mt19937_64 &random) {
+  Type type = kernel.getArgument(number).getType();
+  auto memref = dyn_cast<MemRefType>(type);
+  if (llvm::Error error = checkArrayType(
+          array,
+          memref ? Type(RankedTensorType::get(memref.getShape(),
+                                              memref.getElementType()))
+                 : type,
+          "parameter " + Twine(number)))
+    return error;
+  int64_t width = getByteWidth(array.getDType());
+  GlobalArray global = {number, array.getDType(), {}, {}, {}, {}, {}};
+  llvm::append_range(global.shape, array.getShape());
+  if (memref) {
+    auto strides = chooseStrides(memref, global.shape, width, random);
+    if (!strides)
+      return strides.takeError();
+    global.strides = *strides;
+  }
+  int64_t count = 1;
+  for (auto [size, stride] : llvm::zip_equal(global.shape, global.strides))
+    count = std::max(count, size * stride);
+  // One more row of nothing: accesses behind the end are seen.
+  global.bytes.resize(count * width, char(0xff));
+  global.isDefined.resize(count, false);
+  global.writer.resize(count, -1);
+  GlobalView view = {&global, 0, global.shape, global.strides};
+  (void)forEachIndex(global.shape,
+                     [&](ArrayRef<int64_t> index, int64_t position) {
+                       int64_t place = view.getPosition(index);
+                       global.writer[place] = 0;
+                       global.isDefined[place] = !written;
+                       if (!written)
+                         std::copy_n(array.data() + position * width, width,
+                                     global.bytes.data() + place * width);
+                       return success();
+                     });
+  return global;
+}
+
+/// Copies a result out; every element must have been written.
+static llvm::Error readResult(gpu::GPUFuncOp kernel, GlobalArray &global,
+                              Array &array) {
+  int64_t width = getByteWidth(global.dtype);
+  GlobalView view = {&global, 0, global.shape, global.strides};
+  std::string missing;
+  (void)forEachIndex(global.shape,
+                     [&](ArrayRef<int64_t> index, int64_t position) {
+                       int64_t place = view.getPosition(index);
+                       if (!global.isDefined[place]) {
+                         missing = stringifyShape(index);
+                         return failure();
+                       }
+                       std::copy_n(global.bytes.data() + place * width, width,
+                                   array.data() + position * width);
+                       return success();
+                     });
+  if (missing.empty())
+    return llvm::Error::success();
+  return llvm::createStringError("kernel '" + kernel.getName() +
+                                 "' does not write element (" + missing +
+                                 ") of parameter " + Twine(global.number));
+}
+
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+static llvm::Expected<int64_t>
+countBlocks(gpu::GPUFuncOp kernel, ArrayRef<GlobalArray> parameters,
+            const TileInterpreterOptions &options) {
+  if (options.numBlocks)
+    return *options.numBlocks;
+  auto grid = kernel->getAttrOfType<ArrayAttr>(tile::attr::grid);
+  if (!grid)
+    return llvm::createStringError("kernel '" + kernel.getName() + "' has no " +
+                                   tile::attr::grid +
+                                   "; give the number of blocks");
+  int64_t count = 1;
+  for (Attribute attr : grid) {
+    auto factor = dyn_cast<DictionaryAttr>(attr);
+    auto get = [&](StringRef name) -> std::optional<int64_t> {
+      auto value = factor ? factor.getAs<IntegerAttr>(name) : IntegerAttr();
+      if (!value)
+        return std::nullopt;
+      return value.getInt();
+    };
+    if (std::optional<int64_t> constant = get("constant")) {
+      count *= *constant;
+      continue;
+    }
+    auto argument = get("argument"), dim = get("dim");
+    int64_t tile = get("tile").value_or(1);
+    if (!argument || !dim || *argument < 0 || *dim < 0 || tile < 1 ||
+        *argument >= static_cast<int64_t>(parameters.size()) ||
+        *dim >= static_cast<int64_t>(parameters[*argument].shape.size()))
+      return llvm::createStringError("kernel '" + kernel.getName() +
+                                     "' has a malformed factor in " +
+                                     tile::attr::grid);
+    count *= llvm::divideCeil(parameters[*argument].shape[*dim], tile);
+  }
+  return count;
+}
+
+llvm::Error reference::runKernel(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
+                                 MutableArrayRef<Array> results,
+                                 const TileInterpreterOptions &options) {
+  SmallVector<unsigned> read = getParameters(kernel, false),
+                        written = getParameters(kernel, true);
+  if (read.size() != inputs.size() || written.size() != results.size())
+    return llvm::createStringError(
+        "kernel '" + kernel.getName() + "' reads " + Twine(read.size()) +
+        " parameters and writes " + Twine(written.size()) + ", but got " +
+        Twine(inputs.size()) + " and " + Twine(results.size()));
+  std::mt19937_64 random(options.seed);
+  std::vector<GlobalArray> parameters(kernel.getNumArguments());
+  for (bool isResult : {false, true})
+    for (auto [i, number] : llvm::enumerate(isResult ? written : read)) {
+      auto global = createGlobal(
+          kernel, number, isResult ? results[i] : inputs[i], isResult, random);
+      if (!global)
+        return global.takeError();
+      parameters[number] = std::move(*global);
+    }
+  auto numBlocks = countBlocks(kernel, parameters, options);
+  if (!numBlocks)
+    return numBlocks.takeError();
+
+  Machine machine(kernel, options);
+  if (failed(machine.prepare()))
+    return llvm::createStringError(machine.getError());
+  std::vector<int64_t> order(*numBlocks);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), random);
+  for (int64_t block : order)
+    if (failed(machine.runBlock(block, *numBlocks, parameters)))
+      return llvm::createStringError(machine.getError());
+  for (auto [number, result] : llvm::zip_equal(written, results))
+    if (llvm::Error error = readResult(kernel, parameters[number], result))
+      return error;
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Mutations
+//===----------------------------------------------------------------------===//
+
+static bool isSynchronization(Operation *op) {
+  return isa<gpu::BarrierOp, tile::AsyncCommitOp, tile::AsyncWaitOp>(op);
+}
+
+llvm::Expected<MutationReport>
+reference::mutateSynchronization(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
+                                 ArrayRef<Array> results,
+                                 const TileInterpreterOptions &options) {
+  llvm::DenseSet<Operation *> reached;
+  TileInterpreterOptions settings = options;
+  settings.reached = &reached;
+  auto run = [&](gpu::GPUFuncOp changed) {
+    SmallVector<Array> outputs(results);
+    return runKernel(changed, inputs, outputs, settings);
+  };
+  if (llvm::Error error = run(kernel))
+    return error;
+  settings.reached = nullptr;
+  MutationReport report;
+  auto tryChange = [&](Operation *op, StringRef change,
+                       llvm::function_ref<void(Operation *)> apply) {
+    IRMapping mapping;
+    OwningOpRef<Operation *> clone = kernel->clone(mapping);
+    apply(mapping.lookup(op));
+    ++report.numMutations;
+    if (llvm::Error error = run(cast<gpu::GPUFuncOp>(*clone)))
+      llvm::consumeError(std::move(error));
+    else
+      report.survivors.push_back({op, change.str()});
+  };
+  SmallVector<Operation *> ops;
+  kernel.walk([&](Operation *op) {
+    if (!isSynchronization(op))
+      return;
+    if (reached.contains(op))
+      ops.push_back(op);
+    else
+      ++report.numUnreached;
+  });
+  for (Operation *op : ops) {
+    tryChange(op, "removed", [](Operation *changed) { changed->erase(); });
+    if (auto wait = dyn_cast<tile::AsyncWaitOp>(op))
+      tryChange(op, "weakened", [&](Operation *changed) {
+        cast<tile::AsyncWaitOp>(changed).setPending(wait.getPending() + 1);
+      });
+  }
+  return report;
+}
