@@ -62,6 +62,7 @@ step "round trip of every test's input" env DIFFATTN_OPT_CHECK_ROUNDTRIP=1 \
   "${lit[@]}" --filter=':: (Dialect|Conversion|Pipelines)/' "$build/test"
 step "docs/reference is up to date" utils/gen_docs.sh --check
 step "docs/tutorial.md is up to date" "$python" utils/gen_tutorial.py --check --build "$build"
+step "docs/images of layouts are up to date" "$python" utils/draw_tile_layouts.py --check
 step "C++ is formatted" utils/format.sh --check
 
 finish
