@@ -389,3 +389,62 @@ int64_t BufferType::getTotalBytes() const { return getSlots() * getSlotBytes(); 
 BufferType BufferType::getSlotType() const {
   return get(getContext(), 1, getShape(), getElementType(), getLayout());
 }
+
+//===----------------------------------------------------------------------===//
+// BarriersType, TensorMapType
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+BarriersType::verify(function_ref<InFlightDiagnostic()> emitError,
+                     int64_t count) {
+  if (count < 1 || count > 64)
+    return emitError() << "expects between 1 and 64 barriers, but got " << count;
+  return success();
+}
+
+LogicalResult
+TensorMapType::verify(function_ref<InFlightDiagnostic()> emitError,
+                      ArrayRef<int64_t> box, Type elementType,
+                      int64_t swizzle) {
+  if (!elementType.isIntOrFloat() ||
+      elementType.getIntOrFloatBitWidth() % 8 != 0)
+    return emitError() << "expects elements of whole bytes, but got "
+                       << elementType;
+  if (box.empty() || box.size() > 5 ||
+      llvm::any_of(box, [](int64_t size) { return size < 1 || size > 256; }))
+    return emitError() << "expects a box of 1 to 5 dimensions of 1 to 256";
+  if (!llvm::is_contained({0, 32, 64, 128}, swizzle))
+    return emitError() << "expects a swizzle of 0, 32, 64 or 128, but got "
+                       << swizzle;
+  int64_t bytes = box.back() * elementType.getIntOrFloatBitWidth() / 8;
+  if (bytes % 16 != 0 || (swizzle && bytes > swizzle))
+    return emitError() << "expects the innermost dimension of a box to be a "
+                          "multiple of 16 bytes within one swizzle span, but "
+                          "it has "
+                       << bytes << " bytes";
+  return success();
+}
+
+/// tensor-map ::= `<` dimension-list type `,` `swizzle` `=` integer `>`
+Type TensorMapType::parse(AsmParser &parser) {
+  SmallVector<int64_t> box;
+  Type elementType;
+  int64_t swizzle;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() ||
+      parser.parseDimensionList(box, /*allowDynamic=*/false) ||
+      parser.parseType(elementType) || parser.parseComma() ||
+      parser.parseKeyword("swizzle") || parser.parseEqual() ||
+      parser.parseInteger(swizzle) || parser.parseGreater())
+    return {};
+  return parser.getChecked<TensorMapType>(loc, parser.getContext(),
+                                          ArrayRef<int64_t>(box), elementType,
+                                          swizzle);
+}
+
+void TensorMapType::print(AsmPrinter &printer) const {
+  printer << "<";
+  for (int64_t size : getBox())
+    printer << size << "x";
+  printer << getElementType() << ", swizzle = " << getSwizzle() << ">";
+}

@@ -34,6 +34,24 @@ static void printReduceKind(OpAsmPrinter &printer, Operation *,
   printer << stringifyReduceKind(kind.getValue());
 }
 
+static ParseResult parseFenceKind(OpAsmParser &parser, FenceKindAttr &kind) {
+  StringRef name;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&name))
+    return failure();
+  std::optional<FenceKind> value = symbolizeFenceKind(name);
+  if (!value)
+    return parser.emitError(loc)
+           << "expects barrier_init or async_proxy, but got '" << name << "'";
+  kind = FenceKindAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+static void printFenceKind(OpAsmPrinter &printer, Operation *,
+                           FenceKindAttr kind) {
+  printer << stringifyFenceKind(kind.getValue());
+}
+
 static ParseResult parseFill(OpAsmParser &parser, FloatAttr &fill) {
   return parser.parseAttribute(fill, parser.getBuilder().getF32Type());
 }

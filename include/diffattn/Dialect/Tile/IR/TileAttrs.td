@@ -60,6 +60,9 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [
     /// `permutation[i]`; and back.
     FragmentAttr transpose(ArrayRef<int64_t> permutation) const;
     FragmentAttr undoTranspose(ArrayRef<int64_t> permutation) const;
+    /// The layout of what is left when each thread has combined its elements
+    /// along `dim`, one for each lane and warp that shares the dimension.
+    FragmentAttr reduceInThread(int64_t dim) const;
     /// Whether a thread that holds an element holds all others that differ
     /// from it along `dim` only.
     bool isThreadLocal(int64_t dim) const;

@@ -9,17 +9,8 @@
 #ifndef DIFFATTN_TILE_OPS_TD
 #define DIFFATTN_TILE_OPS_TD
 
-include "diffattn/Dialect/Tile/IR/TileTypes.td"
-include "mlir/IR/EnumAttr.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
-
-class Tile_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Tile_Dialect, mnemonic, traits>;
-
-def Tile_Tensor : StaticShapeTensorOf<[AnyFloat, AnyInteger, Index]>;
-def Tile_Operand : AnyTypeOf<[Tile_Tensor, Tile_BufferType],
-                             "tensor or shared memory buffer">;
+include "diffattn/Dialect/Tile/IR/TileOpBase.td"
+include "diffattn/Dialect/Tile/IR/TileHopperOps.td"
 
 //===----------------------------------------------------------------------===//
 // Global memory
@@ -173,13 +164,6 @@ def Tile_DotOp : Tile_Op<"dot", [
   let assemblyFormat = "$lhs `,` $rhs `,` $acc (`transposed` $transposed^)? attr-dict `:` type($lhs) `,` type($rhs) `,` type($acc)";
   let hasVerifier = 1;
 }
-
-def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
-    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">]> {
-  let cppNamespace = "::mlir::diffattn::tile";
-  let genSpecializedAttr = 0;
-}
-def Tile_ReduceKindAttr : EnumAttr<Tile_Dialect, Tile_ReduceKind, "reduce_kind">;
 
 def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let summary = "Combine the elements along a dimension";

@@ -35,4 +35,34 @@ def Tile_BufferType : TypeDef<Tile_Dialect, "Buffer"> {
   }];
 }
 
+def Tile_BarriersType : TypeDef<Tile_Dialect, "Barriers"> {
+  let mnemonic = "barriers";
+  let summary = "An array of barriers with phases, in shared memory";
+  let parameters = (ins "int64_t":$count);
+  let assemblyFormat = "`<` $count `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_TensorMapType : TypeDef<Tile_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "A description of a global tensor for the copy engine";
+  let description = [{
+    A parameter of a kernel, 128 bytes that the host encodes
+    (`cuTensorMapEncodeTiled`): address, sizes and strides, known at run time,
+    and the `box` that one copy moves, outermost dimension first, in the order
+    in which a box lies in shared memory. That need not be the order of strides.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$box, "Type":$elementType,
+                        "int64_t":$swizzle);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def Tile_PendingType : TypeDef<Tile_Dialect, "Pending"> {
+  let mnemonic = "pending";
+  let summary = "A tensor that a product under way will fill";
+  let parameters = (ins "RankedTensorType":$tensor);
+  let assemblyFormat = "`<` $tensor `>`";
+}
+
 #endif // DIFFATTN_TILE_TYPES_TD
