@@ -25,6 +25,34 @@ static FragmentAttr getFragment(Type type) {
       cast<RankedTensorType>(type).getEncoding());
 }
 
+/// The module's dynamic shared memory, one array for all kernels.
+static LLVM::GlobalOp getSharedMemory(gpu::GPUModuleOp module, OpBuilder &builder) {
+  constexpr StringLiteral name = "diffattn_shared";
+  if (auto found = module.lookupSymbol<LLVM::GlobalOp>(name))
+    return found;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
+  return LLVM::GlobalOp::create(builder, module.getLoc(), type,
+                                /*isConstant=*/false, LLVM::Linkage::External,
+                                name, Attribute(), /*alignment=*/1024,
+                                /*addrSpace=*/3);
+}
+
+Value mlir::diffattn::tile::createSharedAddress(OpBuilder &builder,
+                                                Location loc, Operation *user,
+                                                int64_t offset) {
+  LLVM::GlobalOp memory =
+      getSharedMemory(user->getParentOfType<gpu::GPUModuleOp>(), builder);
+  Value start = LLVM::AddressOfOp::create(builder, loc, memory);
+  Value address =
+      LLVM::PtrToIntOp::create(builder, loc, builder.getI32Type(), start);
+  if (offset)
+    address = arith::AddIOp::create(builder, loc, address,
+                                    createI32(builder, loc, offset));
+  return address;
+}
+
 //===----------------------------------------------------------------------===//
 // Global memory
 //===----------------------------------------------------------------------===//
@@ -504,20 +532,6 @@ struct LowerAsyncWait : OpConversionPattern<AsyncWaitOp> {
 // Shared memory
 //===----------------------------------------------------------------------===//
 
-/// The module's dynamic shared memory, one array for all kernels.
-LLVM::GlobalOp getSharedMemory(gpu::GPUModuleOp module, OpBuilder &builder) {
-  constexpr StringLiteral name = "diffattn_shared";
-  if (auto found = module.lookupSymbol<LLVM::GlobalOp>(name))
-    return found;
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(module.getBody());
-  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
-  return LLVM::GlobalOp::create(builder, module.getLoc(), type,
-                                /*isConstant=*/false, LLVM::Linkage::External,
-                                name, Attribute(), /*alignment=*/1024,
-                                /*addrSpace=*/3);
-}
-
 struct LowerAlloc : OpConversionPattern<AllocOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -525,16 +539,8 @@ struct LowerAlloc : OpConversionPattern<AllocOp> {
                   ConversionPatternRewriter &rewriter) const override {
     if (!op.getOffset())
       return op.emitOpError("expects an offset; run diffattn-tile-allocate");
-    Location loc = op.getLoc();
-    LLVM::GlobalOp memory =
-        getSharedMemory(op->getParentOfType<gpu::GPUModuleOp>(), rewriter);
-    Value start = LLVM::AddressOfOp::create(rewriter, loc, memory);
-    Value address = LLVM::PtrToIntOp::create(rewriter, loc,
-                                             rewriter.getI32Type(), start);
-    if (int64_t offset = *op.getOffset())
-      address = arith::AddIOp::create(rewriter, loc, address,
-                                      createI32(rewriter, loc, offset));
-    rewriter.replaceOp(op, address);
+    rewriter.replaceOp(op, createSharedAddress(rewriter, op.getLoc(), op,
+                                               *op.getOffset()));
     return success();
   }
 };

@@ -25,6 +25,38 @@ static FragmentAttr getFragment(Type type) {
                 : FragmentAttr();
 }
 
+static Value combine(OpBuilder &builder, Location loc, ReduceKind kind,
+                     Value a, Value b) {
+  if (kind == ReduceKind::Add)
+    return arith::AddFOp::create(builder, loc, a, b);
+  return LLVM::MaxNumOp::create(builder, loc, a, b);
+}
+
+SmallVector<Value> mlir::diffattn::tile::combineRegisters(
+    OpBuilder &builder, Location loc, ReduceKind kind, ValueRange values,
+    ArrayRef<int64_t> target, int64_t results) {
+  SmallVector<Value> sums(results), halves(results);
+  for (auto [value, i] : llvm::zip_equal(values, target)) {
+    Value &sum = sums[i], &half = halves[i];
+    if (!sum) {
+      sum = value;
+    } else if (kind == ReduceKind::Add) {
+      sum = combine(builder, loc, kind, sum, value);
+    } else if (!half) {
+      half = value;
+    } else {
+      // A chain of the maxima of pairs: half as long.
+      Value pair = combine(builder, loc, kind, half, value);
+      sum = combine(builder, loc, kind, sum, pair);
+      half = Value();
+    }
+  }
+  for (auto [sum, half] : llvm::zip_equal(sums, halves))
+    if (half)
+      sum = combine(builder, loc, kind, sum, half);
+  return sums;
+}
+
 //===----------------------------------------------------------------------===//
 // Element-wise
 //===----------------------------------------------------------------------===//
@@ -327,11 +359,9 @@ struct LowerReduce : OpConversionPattern<ReduceOp> {
     if (failed(target))
       return op.emitOpError("expects the layout of the source without the "
                             "dimension");
-    SmallVector<Value> sums(to.getNumRegisters());
-    for (auto [reg, value] : llvm::enumerate(adaptor.getSource())) {
-      Value &sum = sums[(*target)[reg]];
-      sum = sum ? combine(rewriter, loc, op.getKind(), sum, value) : value;
-    }
+    SmallVector<Value> sums =
+        combineRegisters(rewriter, loc, op.getKind(), adaptor.getSource(),
+                         *target, to.getNumRegisters());
     int64_t place = 1;
     for (const Digit &digit : from.getLanes()) {
       if (digit.dim == dim)
@@ -346,13 +376,6 @@ struct LowerReduce : OpConversionPattern<ReduceOp> {
   }
 
 private:
-  static Value combine(OpBuilder &builder, Location loc, ReduceKind kind,
-                       Value a, Value b) {
-    if (kind == ReduceKind::Add)
-      return arith::AddFOp::create(builder, loc, a, b);
-    return LLVM::MaxNumOp::create(builder, loc, a, b);
-  }
-
   /// `value` of the lane whose number differs by `mask`.
   static Value createShuffle(OpBuilder &builder, Location loc, Value value,
                              int64_t mask) {

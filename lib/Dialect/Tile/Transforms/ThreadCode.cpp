@@ -36,6 +36,7 @@ ThreadTypeConverter::ThreadTypeConverter(MLIRContext *context) {
   addConversion([](BufferType type) -> Type {
     return IntegerType::get(type.getContext(), 32);
   });
+  addHopperTypes(*this);
   addConversion([](RankedTensorType type, SmallVectorImpl<Type> &types)
                     -> std::optional<LogicalResult> {
     FragmentAttr layout = getFragment(type);
@@ -125,9 +126,11 @@ SmallVector<Value> mlir::diffattn::tile::createThreadCoordinates(
   addDigits(builder, loc, layout.getLanes(),
             arith::RemUIOp::create(builder, loc, thread, warpSize),
             coordinates);
-  addDigits(builder, loc, layout.getWarps(),
-            arith::DivUIOp::create(builder, loc, thread, warpSize),
-            coordinates);
+  // Of teams of warps, each has its own tensor.
+  Value warp = arith::DivUIOp::create(builder, loc, thread, warpSize);
+  warp = arith::RemUIOp::create(builder, loc, warp,
+                                createI32(builder, loc, layout.getNumWarps()));
+  addDigits(builder, loc, layout.getWarps(), warp, coordinates);
   return coordinates;
 }
 
@@ -201,13 +204,18 @@ Value ThreadOffsets::createPointer(OpBuilder &builder, Location loc,
     offset = arith::XOrIOp::create(builder, loc, offset,
                                    createI32(builder, loc, flip));
   Value address = arith::AddIOp::create(builder, loc, buffer, offset);
-  auto type = LLVM::LLVMPointerType::get(builder.getContext(), 3);
-  Value pointer = LLVM::IntToPtrOp::create(builder, loc, type, address);
+  Value pointer = createSharedPointer(builder, loc, address);
   if (!advance)
     return pointer;
   // A constant distance from a pointer becomes an immediate of the instruction;
   // a sum of integers would be one more register for each access.
-  return LLVM::GEPOp::create(builder, loc, type, builder.getI8Type(), pointer,
-                             ArrayRef<LLVM::GEPArg>{
-                                 static_cast<int32_t>(advance)});
+  return LLVM::GEPOp::create(
+      builder, loc, pointer.getType(), builder.getI8Type(), pointer,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(advance)});
+}
+
+Value mlir::diffattn::tile::createSharedPointer(OpBuilder &builder,
+                                                Location loc, Value address) {
+  auto type = LLVM::LLVMPointerType::get(builder.getContext(), 3);
+  return LLVM::IntToPtrOp::create(builder, loc, type, address);
 }

@@ -17,6 +17,7 @@
 
 #include "diffattn/Dialect/Tile/IR/Tile.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Transforms/DialectConversion.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
@@ -87,6 +88,27 @@ struct ThreadOffsets {
   Value createPointer(OpBuilder &builder, Location loc, Value buffer,
                       Value base, unsigned access) const;
 };
+
+/// `address`, an i32, as a pointer to shared memory.
+Value createSharedPointer(OpBuilder &builder, Location loc, Value address);
+
+/// The address `offset` bytes into the block's shared memory, an i32.
+Value createSharedAddress(OpBuilder &builder, Location loc, Operation *user,
+                          int64_t offset);
+
+/// Combines the values of one thread: value i goes into result `target[i]`.
+SmallVector<Value> combineRegisters(OpBuilder &builder, Location loc,
+                                    ReduceKind kind, ValueRange values,
+                                    ArrayRef<int64_t> target, int64_t results);
+
+/// Parameters that are tensor maps become pointers to constants.
+void convertTensorMaps(gpu::GPUFuncOp kernel);
+/// Turns roles and elected regions, whose ops have been lowered, into branches.
+void expandRoles(gpu::GPUFuncOp kernel);
+/// How barriers, tensor maps and products under way are held.
+void addHopperTypes(TypeConverter &converter);
+void populateHopperPatterns(const TypeConverter &converter,
+                            RewritePatternSet &patterns);
 
 void populateRegisterPatterns(const TypeConverter &converter,
                               RewritePatternSet &patterns);

@@ -45,17 +45,20 @@ struct TileToNVVMPass : diffattn::tile::impl::TileToNVVMPassBase<TileToNVVMPass>
     if (complete.wasInterrupted())
       return signalPassFailure();
 
+    convertTensorMaps(kernel);
     ThreadTypeConverter converter(context);
     RewritePatternSet patterns(context);
     ConversionTarget target(*context);
-    target.markUnknownOpDynamicallyLegal([&](Operation *op) {
+    target.markUnknownOpDynamicallyLegal([&](Operation *op) -> std::optional<bool> {
       return converter.isLegal(op->getOperandTypes()) &&
              converter.isLegal(op->getResultTypes());
     });
     target.addIllegalDialect<TileDialect>();
+    target.addLegalOp<RolesOp, ElectedOp, UnrealizedConversionCastOp>();
     populateRegisterPatterns(converter, patterns);
     populateMemoryPatterns(converter, patterns);
     populateProductPatterns(converter, patterns);
+    populateHopperPatterns(converter, patterns);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     ConversionConfig config;
@@ -64,6 +67,7 @@ struct TileToNVVMPass : diffattn::tile::impl::TileToNVVMPassBase<TileToNVVMPass>
     if (failed(applyPartialConversion(kernel, target, std::move(patterns),
                                       config)))
       return signalPassFailure();
+    expandRoles(kernel);
     kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(
         context, {static_cast<int32_t>(warps.getInt() * 32), 1, 1}));
   }
