@@ -281,3 +281,10 @@ LogicalResult WriteScalarsOp::verify() {
 LogicalResult ReadScalarsOp::verify() {
   return verifyScalars(*this, getSource().getType(), getValues().size());
 }
+
+LogicalResult FetchAddOp::verify() {
+  if (getMemory().getType().getRank() != 1)
+    return emitOpError("expects memory of rank 1, but got ")
+           << getMemory().getType();
+  return success();
+}

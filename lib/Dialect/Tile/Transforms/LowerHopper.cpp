@@ -21,6 +21,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -279,6 +280,35 @@ struct LowerWriteScalars : OpConversionPattern<WriteScalarsOp> {
         createSharedPointer(rewriter, loc, adaptor.getDest().front()),
         /*alignment=*/4 * op.getValues().size());
     rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerFetchAdd : OpConversionPattern<FetchAddOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(FetchAddOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto metadata = memref::ExtractStridedMetadataOp::create(rewriter, loc,
+                                                             op.getMemory());
+    Value start = memref::ExtractAlignedPointerAsIndexOp::create(
+        rewriter, loc, metadata.getBaseBuffer());
+    // (offset + index * stride) * 4 bytes
+    Value step = arith::MulIOp::create(
+        rewriter, loc, adaptor.getIndex().front(), metadata.getStrides()[0]);
+    step = arith::AddIOp::create(rewriter, loc, step, metadata.getOffset());
+    step = arith::MulIOp::create(
+        rewriter, loc, step, arith::ConstantIndexOp::create(rewriter, loc, 4));
+    Value address = arith::IndexCastOp::create(
+        rewriter, loc, rewriter.getI64Type(),
+        arith::AddIOp::create(rewriter, loc, start, step));
+    Value pointer = LLVM::IntToPtrOp::create(
+        rewriter, loc, LLVM::LLVMPointerType::get(op.getContext(), 1), address);
+    rewriter.replaceOp(op, LLVM::AtomicRMWOp::create(
+                               rewriter, loc, LLVM::AtomicBinOp::add, pointer,
+                               adaptor.getValue().front(),
+                               LLVM::AtomicOrdering::monotonic, "device"));
     return success();
   }
 };
@@ -651,7 +681,7 @@ void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
                LowerTeamBarrier, LowerTensorCopy, LowerWriteScalars,
-               LowerReadScalars, LowerDotAsync, LowerDotWait, LowerUniform,
+               LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait, LowerUniform,
                LowerThreadReduce, LowerWarpAny>(converter,
                                                 patterns.getContext());
 }

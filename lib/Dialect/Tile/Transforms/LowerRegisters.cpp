@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/AffineExprVisitor.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -262,22 +263,32 @@ struct LowerMask : OpConversionPattern<MaskOp> {
     SmallVector<Value> thread =
         createThreadCoordinates(rewriter, loc, layout, rank);
     SmallVector<Value> result(adaptor.getSource());
-    SmallVector<Value> kept(result.size());
+    // Constraints that need the same of every register share one limit.
+    llvm::MapVector<SmallVector<int64_t>, Value> limits;
     for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
       SimpleAffineExprFlattener flattener(rank, set.getNumSymbols());
       if (failed(flattener.walkPostOrder(set.getConstraint(i))))
         return failure();
       ArrayRef<int64_t> row = flattener.operandExprStack.back();
+      SmallVector<int64_t> needed;
+      for (int64_t reg = 0, end = result.size(); reg < end; ++reg) {
+        needed.push_back(0);
+        for (auto [coefficient, place] : llvm::zip(
+                 row, layout.getCoordinates(reg, 0, 0, rank)))
+          needed.back() -= coefficient * place;
+      }
       Value limit = createLimit(op, adaptor, row, thread, rewriter);
-      for (auto [reg, keep] : llvm::enumerate(kept)) {
-        SmallVector<int64_t> position =
-            layout.getCoordinates(reg, 0, 0, rank);
-        int64_t needed = 0;
-        for (unsigned dim = 0; dim < rank; ++dim)
-          needed -= row[dim] * position[dim];
+      Value &shared = limits[needed];
+      shared = shared ? arith::MinSIOp::create(rewriter, loc, shared, limit)
+                            .getResult()
+                      : limit;
+    }
+    SmallVector<Value> kept(result.size());
+    for (auto &[needed, limit] : limits) {
+      for (auto [keep, least] : llvm::zip_equal(kept, needed)) {
         Value holds = arith::CmpIOp::create(
             rewriter, loc, arith::CmpIPredicate::sge, limit,
-            createI32(rewriter, loc, needed));
+            createI32(rewriter, loc, least));
         keep = keep ? arith::AndIOp::create(rewriter, loc, keep, holds)
                           .getResult()
                     : holds;

@@ -157,8 +157,11 @@ gpu.func @forward(
             %flat_pair = arith.divui %tile, %tiles_per_pair : i32
             %query_tile = arith.remui %tile, %tiles_per_pair : i32
             %query = arith.muli %query_tile, %c96 : i32
-            %next_batch = arith.divui %flat_pair, %num_pairs : i32
-            %next_pair = arith.remui %flat_pair, %num_pairs : i32
+            %some_batch = arith.divui %flat_pair, %num_pairs : i32
+            %some_pair = arith.remui %flat_pair, %num_pairs : i32
+            // No more: a tile at the origin without keys.
+            %next_batch = arith.select %more, %some_batch, %c0 : i32
+            %next_pair = arith.select %more, %some_pair, %c0 : i32
             %next_blocks = arith.select %more, %num_blocks, %c0 : i32
             %head = arith.muli %next_pair, %c2 : i32
             %base = arith.muli %qs0, %c3 : i32
@@ -200,9 +203,7 @@ gpu.func @forward(
     }
   },
   role(%team) warpgroups 3 registers 160 {
-    %zero = arith.constant 0.0 : f32
     %zeros = arith.constant dense<0.0> : !heads
-    %token_zeros = arith.constant dense<0.0> : !tokens
     %token_ones = arith.constant dense<1.0> : !tokens
     %minus_log2e = arith.constant dense<-1.44269504> : !tokens
     %threshold = arith.constant dense<8.0> : !rows

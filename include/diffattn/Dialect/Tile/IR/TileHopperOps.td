@@ -298,4 +298,20 @@ def Tile_ReadScalarsOp : Tile_OrderedOp<"read_scalars"> {
   let hasVerifier = 1;
 }
 
+def Tile_FetchAddOp : Tile_OrderedOp<"fetch_add"> {
+  let summary = "Add to a number in global memory, and get what was there";
+  let description = [{
+    Atomic on the device, without order among other accesses: enough to deal out
+    tiles.
+
+    ```mlir
+    %ticket = diffattn_tile.fetch_add %counters[%i], %one : memref<2xi32>
+    ```
+  }];
+  let arguments = (ins MemRefOf<[I32]>:$memory, Index:$index, I32:$value);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$memory `[` $index `]` `,` $value attr-dict `:` type($memory)";
+  let hasVerifier = 1;
+}
+
 #endif // DIFFATTN_TILE_HOPPER_OPS_TD

@@ -1,0 +1,543 @@
+// As forward-d128.mlir, with a causal mask. Tiles are dealt out by a counter,
+// the longest first, pairs of heads whose keys fit in the L2 cache together. A
+// team passes over the blocks beyond its diagonal and masks those on it.
+
+#acc = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*10:8], lane = [d2*4:2, d0*8], warp = [d0*4:8]>
+#pv = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*16:8], lane = [d2*4:2, d0*8], warp = [d0*4:8]>
+#row = #diffattn_tile.fragment<register = [d1*2], lane = [_*4, d0*8], warp = [d0*4:8]>
+#part = #diffattn_tile.fragment<register = [d1*2], lane = [d2*4, d0*8], warp = [d0*4:8]>
+#out = #diffattn_tile.fragment<register = [d1*2, d1*16:8], lane = [d1*4:2, d0*8], warp = [d0*4:8]>
+#token = #diffattn_tile.fragment<register = [], lane = [_*4, d0*8], warp = [d0*4:8]>
+#query = #diffattn_tile.shared<[d2*64, d0*8, d1*2, d0*4:8, d2*2:64], swizzle = 128>
+#key = #diffattn_tile.shared<[d1*64, d0*80, d1*2:64], swizzle = 128>
+#numbers = #diffattn_tile.shared<[d0*4], swizzle = 0>
+
+#visible = affine_set<(m, r, k)[diagonal, keys] : (diagonal - k + m >= 0, keys - k - 1 >= 0)>
+
+!query_map = !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>
+!key_map = !diffattn_tile.tensor_map<1x1x80x64xbf16, swizzle = 128>
+!query_ring = !diffattn_tile.buffer<6 x [32x2x128xbf16], #query>
+!query = !diffattn_tile.buffer<[32x2x128xbf16], #query>
+!key_ring = !diffattn_tile.buffer<3 x [80x128xbf16], #key>
+!key = !diffattn_tile.buffer<[80x128xbf16], #key>
+!tile_ring = !diffattn_tile.buffer<2 x [4xi32], #numbers>
+!tile = !diffattn_tile.buffer<[4xi32], #numbers>
+!per_query = !diffattn_tile.barriers<6>
+!per_key = !diffattn_tile.barriers<3>
+!scores = tensor<32x2x80xf32, #acc>
+!probabilities = tensor<32x2x80xbf16, #acc>
+!heads = tensor<32x2x128xf32, #pv>
+!rows = tensor<32x2xf32, #row>
+!partial = tensor<32x2x4xf32, #part>
+!lambdas = tensor<32xbf16, #token>
+!tokens = tensor<32xf32, #token>
+!outputs = tensor<32x128xf32, #out>
+!rounded_outputs = tensor<32x128xbf16, #out>
+!lambda = memref<?x?x?xbf16, strided<[?, ?, 1], offset: ?>>
+!output = memref<?x?x?x128xbf16, strided<[?, ?, ?, 1], offset: ?>>
+!lambda_view = memref<?xbf16, strided<[?], offset: ?>>
+!output_view = memref<?x128xbf16, strided<[?, 1], offset: ?>>
+
+module attributes {gpu.container_module} {
+gpu.module @kernels {
+gpu.func @forward(
+    %query_map: !query_map, %key_map: !key_map, %value_map: !key_map,
+    %lambda: !lambda, %output: !output,
+    %counters: memref<2xi32>, %num_keys: i32, %pairs_per_kv: i32, %scale: f32,
+    %section: i32)
+    kernel attributes {diffattn_tile.warps = 16 : i64,
+                       diffattn_tile.shared_bytes = 224256 : i64} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c2 = arith.constant 2 : i32
+  %c3 = arith.constant 3 : i32
+  %c4 = arith.constant 4 : i32
+  %c32 = arith.constant 32 : i32
+  %c79 = arith.constant 79 : i32
+  %c80 = arith.constant 80 : i32
+  %c95 = arith.constant 95 : i32
+  %c96 = arith.constant 96 : i32
+  %i1 = arith.constant 1 : index
+  %i2 = arith.constant 2 : index
+
+  %tiles = diffattn_tile.alloc {offset = 0 : i64} : !tile_ring
+  %query_full = diffattn_tile.barriers arrivals 1 {offset = 2048 : i64} : !per_query
+  %query_empty = diffattn_tile.barriers arrivals 1 {offset = 2096 : i64} : !per_query
+  %key_full = diffattn_tile.barriers arrivals 1 {offset = 2144 : i64} : !per_key
+  %key_empty = diffattn_tile.barriers arrivals 3 {offset = 2168 : i64} : !per_key
+  %value_full = diffattn_tile.barriers arrivals 1 {offset = 2192 : i64} : !per_key
+  %value_empty = diffattn_tile.barriers arrivals 3 {offset = 2216 : i64} : !per_key
+  %queries = diffattn_tile.alloc {offset = 3072 : i64} : !query_ring
+  %keys = diffattn_tile.alloc {offset = 101376 : i64} : !key_ring
+  %values = diffattn_tile.alloc {offset = 162816 : i64} : !key_ring
+  diffattn_tile.fence barrier_init
+  gpu.barrier
+
+  %i0 = arith.constant 0 : index
+  %batch_size = memref.dim %output, %i0 : !output
+  %query_size = memref.dim %output, %i1 : !output
+  %pair_size = memref.dim %output, %i2 : !output
+  %num_batches = arith.index_cast %batch_size : index to i32
+  %num_queries = arith.index_cast %query_size : index to i32
+  %num_pairs = arith.index_cast %pair_size : index to i32
+  %query_up = arith.addi %num_queries, %c95 : i32
+  %tiles_per_pair = arith.divui %query_up, %c96 : i32
+  %all_pairs = arith.muli %num_pairs, %num_batches : i32
+  %num_tiles = arith.muli %tiles_per_pair, %all_pairs : i32
+  // Query i sees the keys up to i + diagonal.
+  %diagonal = arith.subi %num_keys, %num_queries : i32
+  %section_tiles = arith.muli %section, %tiles_per_pair : i32
+
+  diffattn_tile.roles
+  role(%role) warpgroups 1 registers 32 {
+    diffattn_tile.elected {
+      %block = gpu.block_id x
+      %grid = gpu.grid_dim x
+      %first = arith.index_cast %block : index to i32
+      %stride = arith.index_cast %grid : index to i32
+      // Each iteration sends the keys of one tile and, on the way, the queries
+      // of the next. It starts with a tile of no keys.
+      scf.while (%tile = %first, %pair = %c0, %batch = %c0, %blocks = %c0,
+                 %ks = %c0, %kp = %c1, %vs = %c0, %vp = %c1, %qs = %c0, %qp = %c1)
+          : (i32, i32, i32, i32, i32, i32, i32, i32, i32, i32)
+         -> (i32, i32, i32, i32, i32, i32, i32, i32, i32, i32) {
+        %kv_head = arith.divui %pair, %pairs_per_kv : i32
+        // By then every team is in this tile, and its queries' slot is free.
+        %late = arith.subi %blocks, %c4 : i32
+        %send_at = arith.maxsi %late, %c0 : i32
+        %steps = arith.addi %blocks, %c1 : i32
+        %next:9 = scf.for %i = %c0 to %steps step %c1 iter_args(
+            %ks0 = %ks, %kp0 = %kp, %vs0 = %vs, %vp0 = %vp, %qs0 = %qs, %qp0 = %qp,
+            %pair0 = %c0, %batch0 = %c0, %blocks0 = %c0)
+            -> (i32, i32, i32, i32, i32, i32, i32, i32, i32) : i32 {
+          %j = arith.subi %blocks, %i : i32
+          %has_key = arith.cmpi ne, %j, %c0 : i32
+          %k:2 = scf.if %has_key -> (i32, i32) {
+            %slot_index = arith.index_cast %ks0 : i32 to index
+            %slot = diffattn_tile.slot %keys[%slot_index] : !key_ring
+            %before = arith.subi %j, %c1 : i32
+            %key = arith.muli %before, %c80 : i32
+            diffattn_tile.wait %key_empty[%ks0], %kp0 : !per_key
+            diffattn_tile.expect %key_full[%ks0], 20480 : !per_key
+            diffattn_tile.tensor_copy %key_map[%batch, %kv_head, %key, %c0] dims [2, 3] into %slot, %key_full[%ks0] : !key_map, !key, !per_key
+            %up = arith.addi %ks0, %c1 : i32
+            %wrap = arith.cmpi eq, %up, %c3 : i32
+            %turn = arith.extui %wrap : i1 to i32
+            %ks1 = arith.select %wrap, %c0, %up : i32
+            %kp1 = arith.xori %kp0, %turn : i32
+            scf.yield %ks1, %kp1 : i32, i32
+          } else {
+            scf.yield %ks0, %kp0 : i32, i32
+          }
+          %has_value = arith.cmpi ne, %i, %c0 : i32
+          %v:2 = scf.if %has_value -> (i32, i32) {
+            %slot_index = arith.index_cast %vs0 : i32 to index
+            %slot = diffattn_tile.slot %values[%slot_index] : !key_ring
+            %key = arith.muli %j, %c80 : i32
+            diffattn_tile.wait %value_empty[%vs0], %vp0 : !per_key
+            diffattn_tile.expect %value_full[%vs0], 20480 : !per_key
+            diffattn_tile.tensor_copy %value_map[%batch, %kv_head, %key, %c0] dims [2, 3] into %slot, %value_full[%vs0] : !key_map, !key, !per_key
+            %up = arith.addi %vs0, %c1 : i32
+            %wrap = arith.cmpi eq, %up, %c3 : i32
+            %turn = arith.extui %wrap : i1 to i32
+            %vs1 = arith.select %wrap, %c0, %up : i32
+            %vp1 = arith.xori %vp0, %turn : i32
+            scf.yield %vs1, %vp1 : i32, i32
+          } else {
+            scf.yield %vs0, %vp0 : i32, i32
+          }
+          %send = arith.cmpi eq, %j, %send_at : i32
+          %q:5 = scf.if %send -> (i32, i32, i32, i32, i32) {
+            %more = arith.cmpi slt, %tile, %num_tiles : i32
+            %section_number = arith.divui %tile, %section_tiles : i32
+            %in_section = arith.remui %tile, %section_tiles : i32
+            %from_end = arith.divui %in_section, %section : i32
+            %in_turn = arith.remui %in_section, %section : i32
+            %section_start = arith.muli %section_number, %section : i32
+            %flat_pair = arith.addi %section_start, %in_turn : i32
+            %last_tile = arith.subi %tiles_per_pair, %c1 : i32
+            %query_tile = arith.subi %last_tile, %from_end : i32
+            %some_query = arith.muli %query_tile, %c96 : i32
+            %query = arith.select %more, %some_query, %c0 : i32
+            %query_end = arith.addi %query, %c96 : i32
+            %some_end = arith.minsi %query_end, %num_queries : i32
+            %seen_end = arith.addi %some_end, %diagonal : i32
+            %key_end = arith.minsi %seen_end, %num_keys : i32
+            %key_up = arith.addi %key_end, %c79 : i32
+            %key_blocks = arith.divsi %key_up, %c80 : i32
+            %some_blocks = arith.maxsi %key_blocks, %c1 : i32
+            %some_batch = arith.divui %flat_pair, %num_pairs : i32
+            %some_pair = arith.remui %flat_pair, %num_pairs : i32
+            // No more: a tile at the origin without keys.
+            %next_batch = arith.select %more, %some_batch, %c0 : i32
+            %next_pair = arith.select %more, %some_pair, %c0 : i32
+            %next_blocks = arith.select %more, %some_blocks, %c0 : i32
+            %head = arith.muli %next_pair, %c2 : i32
+            %base = arith.muli %qs0, %c3 : i32
+            scf.for %team = %c0 to %c3 step %c1 : i32 {
+              %q = arith.addi %base, %team : i32
+              diffattn_tile.wait %query_empty[%q], %qp0 : !per_query
+            }
+            %tile_index = arith.index_cast %qs0 : i32 to index
+            %tile_slot = diffattn_tile.slot %tiles[%tile_index] : !tile_ring
+            diffattn_tile.write_scalars %query, %next_pair, %next_batch, %next_blocks into %tile_slot : !tile
+            scf.for %team = %c0 to %c3 step %c1 : i32 {
+              %q = arith.addi %base, %team : i32
+              scf.if %more {
+                %q_index = arith.index_cast %q : i32 to index
+                %slot = diffattn_tile.slot %queries[%q_index] : !query_ring
+                %ahead = arith.muli %team, %c32 : i32
+                %token = arith.addi %query, %ahead : i32
+                diffattn_tile.expect %query_full[%q], 16384 : !per_query
+                diffattn_tile.tensor_copy %query_map[%next_batch, %head, %token, %c0] dims [2, 1, 3] into %slot, %query_full[%q] : !query_map, !query, !per_query
+              } else {
+                diffattn_tile.arrive %query_full[%q] : !per_query
+              }
+            }
+            %qs1 = arith.xori %qs0, %c1 : i32
+            %qp1 = arith.xori %qp0, %qs0 : i32
+            scf.yield %qs1, %qp1, %next_pair, %next_batch, %next_blocks : i32, i32, i32, i32, i32
+          } else {
+            scf.yield %qs0, %qp0, %pair0, %batch0, %blocks0 : i32, i32, i32, i32, i32
+          }
+          scf.yield %k#0, %k#1, %v#0, %v#1, %q#0, %q#1, %q#2, %q#3, %q#4 : i32, i32, i32, i32, i32, i32, i32, i32, i32
+        }
+        %ticket = diffattn_tile.fetch_add %counters[%i0], %c1 : memref<2xi32>
+        %tile1 = arith.addi %ticket, %stride : i32
+        %go = arith.cmpi ne, %next#8, %c0 : i32
+        scf.condition(%go) %tile1, %next#6, %next#7, %next#8, %next#0, %next#1, %next#2, %next#3, %next#4, %next#5 : i32, i32, i32, i32, i32, i32, i32, i32, i32, i32
+      } do {
+      ^bb0(%a0: i32, %a1: i32, %a2: i32, %a3: i32, %a4: i32, %a5: i32, %a6: i32, %a7: i32, %a8: i32, %a9: i32):
+        scf.yield %a0, %a1, %a2, %a3, %a4, %a5, %a6, %a7, %a8, %a9 : i32, i32, i32, i32, i32, i32, i32, i32, i32, i32
+      }
+      // The last block puts the counters back for the next launch.
+      %finished = diffattn_tile.fetch_add %counters[%i1], %c1 : memref<2xi32>
+      %finished_up = arith.addi %finished, %c1 : i32
+      %is_last = arith.cmpi eq, %finished_up, %stride : i32
+      scf.if %is_last {
+        memref.store %c0, %counters[%i0] : memref<2xi32>
+        memref.store %c0, %counters[%i1] : memref<2xi32>
+      }
+    }
+  },
+  role(%team) warpgroups 3 registers 160 {
+    %zeros = arith.constant dense<0.0> : !heads
+    %token_zeros = arith.constant dense<0.0> : !tokens
+    %token_ones = arith.constant dense<1.0> : !tokens
+    %minus_log2e = arith.constant dense<-1.44269504> : !tokens
+    %threshold = arith.constant dense<8.0> : !rows
+    %row_zeros = arith.constant dense<0.0> : !rows
+    %row_ones = arith.constant dense<1.0> : !rows
+    %minus_infinity = arith.constant dense<0xFF800000> : !rows
+    %scale_row = diffattn_tile.splat %scale : f32 -> !rows
+    %minus_scale = arith.negf %scale_row : !rows
+    %scale_scores = diffattn_tile.splat %scale : f32 -> !scores
+    %ahead = arith.muli %team, %c32 : i32
+
+    // The first tile: wait for its queries and its last keys, start QK.
+    diffattn_tile.wait %query_full[%team], %c0 : !per_query
+    %tile_slot0 = diffattn_tile.slot %tiles[%i0] : !tile_ring
+    %tile0:4 = diffattn_tile.read_scalars %tile_slot0 : !tile -> i32, i32, i32, i32
+    %query0 = diffattn_tile.uniform %tile0#0 : i32
+    %blocks0 = diffattn_tile.uniform %tile0#3 : i32
+    %token0 = arith.addi %query0, %ahead : i32
+    %batch_index0 = arith.index_cast %tile0#2 : i32 to index
+    %token_index0 = arith.index_cast %token0 : i32 to index
+    %pair_index0 = arith.index_cast %tile0#1 : i32 to index
+    %left0 = arith.subi %query_size, %token_index0 : index
+    %lambda_view0 = memref.subview %lambda[%batch_index0, %token_index0, %pair_index0] [1, %left0, 1] [1, 1, 1] : !lambda to !lambda_view
+    %lambda0 = diffattn_tile.load %lambda_view0 : !lambda_view -> !lambdas
+    %first_seen_0 = arith.addi %token0, %diagonal : i32
+    %first_end_0 = arith.addi %first_seen_0, %c1 : i32
+    %first_low_0 = arith.maxsi %first_end_0, %c0 : i32
+    %first_keys_0 = arith.minsi %first_low_0, %num_keys : i32
+    %full_0 = arith.divui %first_keys_0, %c80 : i32
+    %token_end_0 = arith.addi %token0, %c32 : i32
+    %last_token_0 = arith.minsi %token_end_0, %num_queries : i32
+    %last_seen_0 = arith.addi %last_token_0, %diagonal : i32
+    %last_keys_0 = arith.minsi %last_seen_0, %num_keys : i32
+    %last_up_0 = arith.addi %last_keys_0, %c79 : i32
+    %own_0 = arith.divsi %last_up_0, %c80 : i32
+    %some_own_0 = arith.maxsi %own_0, %c1 : i32
+    %n_0 = arith.minsi %some_own_0, %blocks0 : i32
+    %ring_0:2 = scf.for %passed_0 = %n_0 to %blocks0 step %c1 iter_args(%pst = %c0, %pph = %c0) -> (i32, i32) : i32 {
+      diffattn_tile.wait %key_full[%pst], %pph : !per_key
+      diffattn_tile.wait %value_full[%pst], %pph : !per_key
+      // The arrival of one thread must not overtake the wait of another.
+      diffattn_tile.team_barrier
+      diffattn_tile.arrive %key_empty[%pst] : !per_key
+      diffattn_tile.arrive %value_empty[%pst] : !per_key
+      %pup = arith.addi %pst, %c1 : i32
+      %pwrap = arith.cmpi eq, %pup, %c3 : i32
+      %pturn = arith.extui %pwrap : i1 to i32
+      %pst1 = arith.select %pwrap, %c0, %pup : i32
+      %pph1 = arith.xori %pph, %pturn : i32
+      scf.yield %pst1, %pph1 : i32, i32
+    }
+    diffattn_tile.wait %key_full[%ring_0#0], %ring_0#1 : !per_key
+    %team_index = arith.index_cast %team : i32 to index
+    %q0 = diffattn_tile.slot %queries[%team_index] : !query_ring
+    %k_index0 = arith.index_cast %ring_0#0 : i32 to index
+    %k0 = diffattn_tile.slot %keys[%k_index0] : !key_ring
+    %qk0 = diffattn_tile.dot_async %q0, %k0 transposed : !query, !key -> !diffattn_tile.pending<!scores>
+
+    %end:11 = scf.while (%st = %ring_0#0, %ph = %ring_0#1, %qs = %c0, %qp = %c0, %query = %query0,
+                         %pair = %tile0#1, %batch = %tile0#2, %blocks = %n_0, %full = %full_0,
+                         %lambdas = %lambda0, %qk = %qk0)
+        : (i32, i32, i32, i32, i32, i32, i32, i32, i32, !lambdas, !diffattn_tile.pending<!scores>)
+       -> (i32, i32, i32, i32, i32, i32, i32, i32, i32, !lambdas, !diffattn_tile.pending<!scores>) {
+      // The last keys, which the diagonal and the end of the sequence may cut.
+      %scores0 = diffattn_tile.dot_wait %qk, 0 : !diffattn_tile.pending<!scores>
+      diffattn_tile.arrive %key_empty[%st] : !per_key
+      %last = arith.subi %blocks, %c1 : i32
+      %passed = arith.muli %last, %c80 : i32
+      %rest = arith.subi %num_keys, %passed : i32
+      %rest_index = arith.index_cast %rest : i32 to index
+      %first_token = arith.addi %query, %ahead : i32
+      %first_seen = arith.addi %first_token, %diagonal : i32
+      %band = arith.subi %first_seen, %passed : i32
+      %band_index = arith.index_cast %band : i32 to index
+      %masked0 = diffattn_tile.mask %scores0[%band_index, %rest_index] where #visible else 0xFF800000 : !scores
+      %max0 = diffattn_tile.reduce max %masked0 along 2 : !scores -> !rows
+      %none0 = arith.cmpf oeq, %max0, %minus_infinity : !rows
+      %some_shift0 = arith.mulf %max0, %minus_scale : !rows
+      %shift0 = arith.select %none0, %row_zeros, %some_shift0 : tensor<32x2xi1, #row>, !rows
+      %shift_all0 = diffattn_tile.broadcast %shift0 along 2 : !rows -> !scores
+      %exponent0 = math.fma %masked0, %scale_scores, %shift_all0 : !scores
+      %p0 = math.exp2 %exponent0 : !scores
+      %sum0 = diffattn_tile.thread_reduce add %p0 along 2 : !scores -> !partial
+      %p16_0 = arith.truncf %p0 : !scores to !probabilities
+      %q_base = arith.muli %qs, %c3 : i32
+      %q_number = arith.addi %q_base, %team : i32
+      %q_index = arith.index_cast %q_number : i32 to index
+      %q = diffattn_tile.slot %queries[%q_index] : !query_ring
+
+      // Blocks on the diagonal, then those before it.
+      %masked_end = arith.subi %blocks, %full : i32
+      %full_start = arith.maxsi %masked_end, %c1 : i32
+      %cut:6 = scf.for %i = %c1 to %masked_end step %c1 iter_args(
+          %vst = %st, %vph = %ph, %max = %max0, %sum = %sum0, %p16 = %p16_0, %o = %zeros)
+          -> (i32, i32, !rows, !partial, !probabilities, !heads) : i32 {
+        %up = arith.addi %vst, %c1 : i32
+        %wrap = arith.cmpi eq, %up, %c3 : i32
+        %turn = arith.extui %wrap : i1 to i32
+        %kst = arith.select %wrap, %c0, %up : i32
+        %kph = arith.xori %vph, %turn : i32
+        %k_index = arith.index_cast %kst : i32 to index
+        %v_index = arith.index_cast %vst : i32 to index
+        %k = diffattn_tile.slot %keys[%k_index] : !key_ring
+        %v = diffattn_tile.slot %values[%v_index] : !key_ring
+        diffattn_tile.wait %key_full[%kst], %kph : !per_key
+        %qk_next = diffattn_tile.dot_async %q, %k transposed : !query, !key -> !diffattn_tile.pending<!scores>
+        diffattn_tile.wait %value_full[%vst], %vph : !per_key
+        %pv = diffattn_tile.dot_async %p16, %v, %o : !probabilities, !key -> !diffattn_tile.pending<!heads>
+        %scores = diffattn_tile.dot_wait %qk_next, 1 : !diffattn_tile.pending<!scores>
+        diffattn_tile.arrive %key_empty[%kst] : !per_key
+
+        %j = arith.subi %last, %i : i32
+        %before = arith.muli %j, %c80 : i32
+        %keys_left = arith.subi %num_keys, %before : i32
+        %keys_index = arith.index_cast %keys_left : i32 to index
+        %block_band = arith.subi %first_seen, %before : i32
+        %block_band_index = arith.index_cast %block_band : i32 to index
+        %visible = diffattn_tile.mask %scores[%block_band_index, %keys_index] where #visible else 0xFF800000 : !scores
+
+        // The maximum moves only if a score exceeds it by 2^8.
+        %block_max = diffattn_tile.reduce max %visible along 2 : !scores -> !rows
+        %new_max = arith.maxnumf %max, %block_max : !rows
+        %growth = arith.subf %new_max, %max : !rows
+        %exponent = arith.mulf %growth, %scale_row : !rows
+        %moves = arith.cmpf ogt, %exponent, %threshold : !rows
+        %kept_max = arith.select %moves, %new_max, %max : tensor<32x2xi1, #row>, !rows
+        %rescale = diffattn_tile.warp_any %moves : tensor<32x2xi1, #row>
+        %drop = arith.subf %max, %kept_max : !rows
+        %drop_scaled = arith.mulf %drop, %scale_row : !rows
+        %some_factor = math.exp2 %drop_scaled : !rows
+        %none = arith.cmpf oeq, %kept_max, %minus_infinity : !rows
+        %factor = arith.select %none, %row_ones, %some_factor : tensor<32x2xi1, #row>, !rows
+
+        %some_shift = arith.mulf %kept_max, %minus_scale : !rows
+        %shift = arith.select %none, %row_zeros, %some_shift : tensor<32x2xi1, #row>, !rows
+        %shift_all = diffattn_tile.broadcast %shift along 2 : !rows -> !scores
+        %exponents = math.fma %visible, %scale_scores, %shift_all : !scores
+        %p = math.exp2 %exponents : !scores
+        %block_sum = diffattn_tile.thread_reduce add %p along 2 : !scores -> !partial
+        %factor_part = diffattn_tile.broadcast %factor along 2 : !rows -> !partial
+        %new_sum = math.fma %sum, %factor_part, %block_sum : !partial
+
+        %o_old = diffattn_tile.dot_wait %pv, 0 : !diffattn_tile.pending<!heads>
+        diffattn_tile.arrive %value_empty[%vst] : !per_key
+        %new_p16 = arith.truncf %p : !scores to !probabilities
+        %new_o = scf.if %rescale -> (!heads) {
+          %factor_all = diffattn_tile.broadcast %factor along 2 : !rows -> !heads
+          %scaled = arith.mulf %o_old, %factor_all : !heads
+          scf.yield %scaled : !heads
+        } else {
+          scf.yield %o_old : !heads
+        }
+        scf.yield %kst, %kph, %kept_max, %new_sum, %new_p16, %new_o : i32, i32, !rows, !partial, !probabilities, !heads
+      }
+
+      %acc:6 = scf.for %i = %full_start to %blocks step %c1 iter_args(
+          %vst = %cut#0, %vph = %cut#1, %max = %cut#2, %sum = %cut#3, %p16 = %cut#4, %o = %cut#5)
+          -> (i32, i32, !rows, !partial, !probabilities, !heads) : i32 {
+        %up = arith.addi %vst, %c1 : i32
+        %wrap = arith.cmpi eq, %up, %c3 : i32
+        %turn = arith.extui %wrap : i1 to i32
+        %kst = arith.select %wrap, %c0, %up : i32
+        %kph = arith.xori %vph, %turn : i32
+        %k_index = arith.index_cast %kst : i32 to index
+        %v_index = arith.index_cast %vst : i32 to index
+        %k = diffattn_tile.slot %keys[%k_index] : !key_ring
+        %v = diffattn_tile.slot %values[%v_index] : !key_ring
+        diffattn_tile.wait %key_full[%kst], %kph : !per_key
+        %qk_next = diffattn_tile.dot_async %q, %k transposed : !query, !key -> !diffattn_tile.pending<!scores>
+        diffattn_tile.wait %value_full[%vst], %vph : !per_key
+        %pv = diffattn_tile.dot_async %p16, %v, %o : !probabilities, !key -> !diffattn_tile.pending<!heads>
+        %scores = diffattn_tile.dot_wait %qk_next, 1 : !diffattn_tile.pending<!scores>
+        diffattn_tile.arrive %key_empty[%kst] : !per_key
+
+        // The maximum moves only if a score exceeds it by 2^8.
+        %block_max = diffattn_tile.reduce max %scores along 2 : !scores -> !rows
+        %new_max = arith.maxnumf %max, %block_max : !rows
+        %growth = arith.subf %new_max, %max : !rows
+        %exponent = arith.mulf %growth, %scale_row : !rows
+        %moves = arith.cmpf ogt, %exponent, %threshold : !rows
+        %kept_max = arith.select %moves, %new_max, %max : tensor<32x2xi1, #row>, !rows
+        %rescale = diffattn_tile.warp_any %moves : tensor<32x2xi1, #row>
+        %drop = arith.subf %max, %kept_max : !rows
+        %drop_scaled = arith.mulf %drop, %scale_row : !rows
+        %factor = math.exp2 %drop_scaled : !rows
+
+        %shift = arith.mulf %kept_max, %minus_scale : !rows
+        %shift_all = diffattn_tile.broadcast %shift along 2 : !rows -> !scores
+        %exponents = math.fma %scores, %scale_scores, %shift_all : !scores
+        %p = math.exp2 %exponents : !scores
+        %block_sum = diffattn_tile.thread_reduce add %p along 2 : !scores -> !partial
+        %factor_part = diffattn_tile.broadcast %factor along 2 : !rows -> !partial
+        %new_sum = math.fma %sum, %factor_part, %block_sum : !partial
+
+        %o_old = diffattn_tile.dot_wait %pv, 0 : !diffattn_tile.pending<!heads>
+        diffattn_tile.arrive %value_empty[%vst] : !per_key
+        %new_p16 = arith.truncf %p : !scores to !probabilities
+        %new_o = scf.if %rescale -> (!heads) {
+          %factor_all = diffattn_tile.broadcast %factor along 2 : !rows -> !heads
+          %scaled = arith.mulf %o_old, %factor_all : !heads
+          scf.yield %scaled : !heads
+        } else {
+          scf.yield %o_old : !heads
+        }
+        scf.yield %kst, %kph, %kept_max, %new_sum, %new_p16, %new_o : i32, i32, !rows, !partial, !probabilities, !heads
+      }
+
+      // The last product, then the next tile's first.
+      diffattn_tile.arrive %query_empty[%q_number] : !per_query
+      %v_last_index = arith.index_cast %acc#0 : i32 to index
+      %v_last = diffattn_tile.slot %values[%v_last_index] : !key_ring
+      diffattn_tile.wait %value_full[%acc#0], %acc#1 : !per_key
+      %pv_last = diffattn_tile.dot_async %acc#4, %v_last, %acc#5 : !probabilities, !key -> !diffattn_tile.pending<!heads>
+
+      %up = arith.addi %acc#0, %c1 : i32
+      %wrap = arith.cmpi eq, %up, %c3 : i32
+      %turn = arith.extui %wrap : i1 to i32
+      %st_next = arith.select %wrap, %c0, %up : i32
+      %ph_next = arith.xori %acc#1, %turn : i32
+      %qs1 = arith.xori %qs, %c1 : i32
+      %qp1 = arith.xori %qp, %qs : i32
+      %q_base1 = arith.muli %qs1, %c3 : i32
+      %q_number1 = arith.addi %q_base1, %team : i32
+      diffattn_tile.wait %query_full[%q_number1], %qp1 : !per_query
+      %tile_index = arith.index_cast %qs1 : i32 to index
+      %tile_slot = diffattn_tile.slot %tiles[%tile_index] : !tile_ring
+      %tile:4 = diffattn_tile.read_scalars %tile_slot : !tile -> i32, i32, i32, i32
+      %query1 = diffattn_tile.uniform %tile#0 : i32
+      %blocks1 = diffattn_tile.uniform %tile#3 : i32
+      %more = arith.cmpi ne, %blocks1, %c0 : i32
+      %token1 = arith.addi %query1, %ahead : i32
+      %batch_index1 = arith.index_cast %tile#2 : i32 to index
+      %token_index1 = arith.index_cast %token1 : i32 to index
+      %pair_index1 = arith.index_cast %tile#1 : i32 to index
+      %left1 = arith.subi %query_size, %token_index1 : index
+      %lambda_view = memref.subview %lambda[%batch_index1, %token_index1, %pair_index1] [1, %left1, 1] [1, 1, 1] : !lambda to !lambda_view
+      %lambdas1 = diffattn_tile.load %lambda_view : !lambda_view -> !lambdas
+      %first_seen_1 = arith.addi %token1, %diagonal : i32
+      %first_end_1 = arith.addi %first_seen_1, %c1 : i32
+      %first_low_1 = arith.maxsi %first_end_1, %c0 : i32
+      %first_keys_1 = arith.minsi %first_low_1, %num_keys : i32
+      %full_1 = arith.divui %first_keys_1, %c80 : i32
+      %token_end_1 = arith.addi %token1, %c32 : i32
+      %last_token_1 = arith.minsi %token_end_1, %num_queries : i32
+      %last_seen_1 = arith.addi %last_token_1, %diagonal : i32
+      %last_keys_1 = arith.minsi %last_seen_1, %num_keys : i32
+      %last_up_1 = arith.addi %last_keys_1, %c79 : i32
+      %own_1 = arith.divsi %last_up_1, %c80 : i32
+      %some_own_1 = arith.maxsi %own_1, %c1 : i32
+      %n_1 = arith.minsi %some_own_1, %blocks1 : i32
+      %ring_1:2 = scf.for %passed_1 = %n_1 to %blocks1 step %c1 iter_args(%pst = %st_next, %pph = %ph_next) -> (i32, i32) : i32 {
+        diffattn_tile.wait %key_full[%pst], %pph : !per_key
+        diffattn_tile.wait %value_full[%pst], %pph : !per_key
+        // The arrival of one thread must not overtake the wait of another.
+        diffattn_tile.team_barrier
+        diffattn_tile.arrive %key_empty[%pst] : !per_key
+        diffattn_tile.arrive %value_empty[%pst] : !per_key
+        %pup = arith.addi %pst, %c1 : i32
+        %pwrap = arith.cmpi eq, %pup, %c3 : i32
+        %pturn = arith.extui %pwrap : i1 to i32
+        %pst1 = arith.select %pwrap, %c0, %pup : i32
+        %pph1 = arith.xori %pph, %pturn : i32
+        scf.yield %pst1, %pph1 : i32, i32
+      }
+      scf.if %more {
+        diffattn_tile.wait %key_full[%ring_1#0], %ring_1#1 : !per_key
+      }
+      // After the last tile: of old memory, never used.
+      %q_index1 = arith.index_cast %q_number1 : i32 to index
+      %q_next = diffattn_tile.slot %queries[%q_index1] : !query_ring
+      %k_index1 = arith.index_cast %ring_1#0 : i32 to index
+      %k_next = diffattn_tile.slot %keys[%k_index1] : !key_ring
+      %qk1 = diffattn_tile.dot_async %q_next, %k_next transposed : !query, !key -> !diffattn_tile.pending<!scores>
+
+      // out = o0 / l0 - sigmoid(lambda) o1 / l1
+      %sums = diffattn_tile.reduce add %acc#3 along 2 : !partial -> !rows
+      %sum_a = diffattn_tile.select %sums at 0 of 1 : !rows -> !tokens
+      %sum_b = diffattn_tile.select %sums at 1 of 1 : !rows -> !tokens
+      %lambda32 = arith.extf %lambdas : !lambdas to !tokens
+      %lambda_log2 = arith.mulf %lambda32, %minus_log2e : !tokens
+      %lambda_exp = math.exp2 %lambda_log2 : !tokens
+      %lambda_den = arith.addf %lambda_exp, %token_ones : !tokens
+      %den_b = arith.mulf %sum_b, %lambda_den : !tokens
+      // No visible key: zero.
+      %some_a = arith.cmpf ogt, %sum_a, %token_zeros : !tokens
+      %some_b = arith.cmpf ogt, %sum_b, %token_zeros : !tokens
+      %quotient_a = arith.divf %token_ones, %sum_a fastmath<afn> : !tokens
+      %quotient_b = arith.divf %token_ones, %den_b fastmath<afn> : !tokens
+      %inverse_a = arith.select %some_a, %quotient_a, %token_zeros : tensor<32xi1, #token>, !tokens
+      %inverse_b = arith.select %some_b, %quotient_b, %token_zeros : tensor<32xi1, #token>, !tokens
+      %factor_a = diffattn_tile.broadcast %inverse_a along 1 : !tokens -> !outputs
+      %factor_b = diffattn_tile.broadcast %inverse_b along 1 : !tokens -> !outputs
+      %heads = diffattn_tile.dot_wait %pv_last, 1 : !diffattn_tile.pending<!heads>
+      diffattn_tile.arrive %value_empty[%acc#0] : !per_key
+      %head_a = diffattn_tile.select %heads at 0 of 1 : !heads -> !outputs
+      %head_b = diffattn_tile.select %heads at 1 of 1 : !heads -> !outputs
+      %term_a = arith.mulf %head_a, %factor_a : !outputs
+      %term_b = arith.mulf %head_b, %factor_b : !outputs
+      %difference = arith.subf %term_a, %term_b fastmath<contract> : !outputs
+      %rounded = arith.truncf %difference : !outputs to !rounded_outputs
+      %token = arith.addi %query, %ahead : i32
+      %batch_index = arith.index_cast %batch : i32 to index
+      %token_index = arith.index_cast %token : i32 to index
+      %pair_index = arith.index_cast %pair : i32 to index
+      %left = arith.subi %query_size, %token_index : index
+      %output_view = memref.subview %output[%batch_index, %token_index, %pair_index, 0] [1, %left, 1, 128] [1, 1, 1, 1] : !output to !output_view
+      diffattn_tile.store %rounded, %output_view : !rounded_outputs, !output_view
+      scf.condition(%more) %ring_1#0, %ring_1#1, %qs1, %qp1, %query1, %tile#1, %tile#2, %n_1, %full_1, %lambdas1, %qk1 : i32, i32, i32, i32, i32, i32, i32, i32, i32, !lambdas, !diffattn_tile.pending<!scores>
+    } do {
+    ^bb0(%a0: i32, %a1: i32, %a2: i32, %a3: i32, %a4: i32, %a5: i32, %a6: i32, %a7: i32, %a8: i32, %a9: !lambdas, %a10: !diffattn_tile.pending<!scores>):
+      scf.yield %a0, %a1, %a2, %a3, %a4, %a5, %a6, %a7, %a8, %a9, %a10 : i32, i32, i32, i32, i32, i32, i32, i32, i32, !lambdas, !diffattn_tile.pending<!scores>
+    }
+    %unused = diffattn_tile.dot_wait %end#10, 0 : !diffattn_tile.pending<!scores>
+  }
+  gpu.return
+}
+}
+}
