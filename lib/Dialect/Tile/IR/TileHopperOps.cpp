@@ -96,10 +96,10 @@ LogicalResult RolesOp::verify() {
 }
 
 LogicalResult ElectedOp::verify() {
-  // Several threads would be needed to hold a tensor or to agree.
+  // Several threads would be needed to hold a tensor or to meet.
   WalkResult result = getBody().walk([&](Operation *op) {
     auto isTensor = [](Type type) { return isa<RankedTensorType>(type); };
-    if (isa<UniformOp, TeamBarrierOp, ElectedOp, RolesOp>(op) ||
+    if (isa<TeamBarrierOp, ElectedOp, RolesOp>(op) ||
         llvm::any_of(op->getOperandTypes(), isTensor) ||
         llvm::any_of(op->getResultTypes(), isTensor)) {
       emitOpError("expects work of one thread, but contains '")

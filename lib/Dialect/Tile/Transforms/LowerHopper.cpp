@@ -46,9 +46,12 @@ Value createIsZero(OpBuilder &builder, Location loc, Value number) {
 }
 
 /// A value that the assembler sees to be the same in all threads of a warp.
-Value createUniform(OpBuilder &builder, Location loc, Value value) {
+/// `lanes` has a bit for each thread that is here.
+Value createUniform(OpBuilder &builder, Location loc, Value value,
+                    int64_t lanes = -1) {
   return NVVM::ReduxOp::create(builder, loc, value.getType(), value,
-                               NVVM::ReduxKind::OR, createI32(builder, loc, -1));
+                               NVVM::ReduxKind::OR,
+                               createI32(builder, loc, lanes));
 }
 
 /// Assembly that must stay where it is. `result` may be null.
@@ -508,8 +511,10 @@ struct LowerUniform : OpConversionPattern<UniformOp> {
   LogicalResult
   matchAndRewrite(UniformOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    rewriter.replaceOp(
-        op, createUniform(rewriter, op.getLoc(), adaptor.getSource().front()));
+    // The elected thread is the first of its warp.
+    int64_t lanes = op->getParentOfType<ElectedOp>() ? 1 : -1;
+    rewriter.replaceOp(op, createUniform(rewriter, op.getLoc(),
+                                         adaptor.getSource().front(), lanes));
     return success();
   }
 };
@@ -653,12 +658,11 @@ void mlir::diffattn::tile::convertTensorMaps(gpu::GPUFuncOp kernel) {
     auto cast = UnrealizedConversionCastOp::create(builder, kernel.getLoc(),
                                                    type, argument);
     argument.replaceAllUsesExcept(cast.getResult(0), cast);
-    // The 128 bytes of a CUtensorMap, as a parameter that is never copied.
-    kernel.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(),
-                      TypeAttr::get(LLVM::LLVMArrayType::get(
-                          IntegerType::get(context, 8), 128)));
+    // Marks that survive convert-gpu-to-nvvm, for diffattn-tile-finish-kernels.
     kernel.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
-                      builder.getI64IntegerAttr(64));
+                      builder.getI64IntegerAttr(tensorMapAlignment));
+    kernel.setArgAttr(i, LLVM::LLVMDialect::getDereferenceableAttrName(),
+                      builder.getI64IntegerAttr(tensorMapBytes));
   }
   kernel.setFunctionType(
       FunctionType::get(context, inputs, kernel.getFunctionType().getResults()));

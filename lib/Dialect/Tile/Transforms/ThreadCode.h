@@ -101,6 +101,9 @@ SmallVector<Value> combineRegisters(OpBuilder &builder, Location loc,
                                     ReduceKind kind, ValueRange values,
                                     ArrayRef<int64_t> target, int64_t results);
 
+/// A CUtensorMap.
+inline constexpr int64_t tensorMapBytes = 128, tensorMapAlignment = 64;
+
 /// Parameters that are tensor maps become pointers to constants.
 void convertTensorMaps(gpu::GPUFuncOp kernel);
 /// Turns roles and elected regions, whose ops have been lowered, into branches.

@@ -1,6 +1,38 @@
+// RUN: diffattn-opt %s --verify-roundtrip | FileCheck %s --check-prefix=TILE
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm)))' | FileCheck %s
+
 // As forward-d128.mlir, with a causal mask. Tiles are dealt out by a counter,
 // the longest first, pairs of heads whose keys fit in the L2 cache together. A
 // team passes over the blocks beyond its diagonal and masks those on it.
+
+// TILE-COUNT-7: diffattn_tile.dot_async
+// TILE-NOT: diffattn_tile.dot_async
+
+// CHECK-LABEL: gpu.func @forward
+// CHECK-SAME: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 128 : i64}
+// CHECK: nvvm.mbarrier.init
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK: gpu.barrier
+// The role of a warpgroup, known to be the same in all threads of a warp.
+// CHECK: nvvm.redux.sync
+// CHECK: nvvm.setmaxregister decrease 32
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK: nvvm.setmaxregister increase 160
+// The first product, with nothing to add to, then the loop over keys: both
+// products are under way when the first is waited for.
+// CHECK: mov.b32 z, 0;
+// CHECK-SAME: wgmma.mma_async.sync.aligned.m64n80k16.f32.bf16.bf16
+// CHECK: scf.while
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 0
+// CHECK: scf.for
+// CHECK: m64n80k16
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK-NOT: nvvm.wgmma.wait
+// CHECK: m64n128k16
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 1
+// CHECK: nvvm.vote.sync any
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 0
 
 #acc = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*10:8], lane = [d2*4:2, d0*8], warp = [d0*4:8]>
 #pv = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*16:8], lane = [d2*4:2, d0*8], warp = [d0*4:8]>
@@ -101,6 +133,8 @@ gpu.func @forward(
                  %ks = %c0, %kp = %c1, %vs = %c0, %vp = %c1, %qs = %c0, %qp = %c1)
           : (i32, i32, i32, i32, i32, i32, i32, i32, i32, i32)
          -> (i32, i32, i32, i32, i32, i32, i32, i32, i32, i32) {
+        // The tile after the next: its number is here when it is needed.
+        %drawn = diffattn_tile.fetch_add %counters[%i0], %c1 : memref<2xi32>
         %kv_head = arith.divui %pair, %pairs_per_kv : i32
         // By then every team is in this tile, and its queries' slot is free.
         %late = arith.subi %blocks, %c4 : i32
@@ -202,7 +236,7 @@ gpu.func @forward(
           }
           scf.yield %k#0, %k#1, %v#0, %v#1, %q#0, %q#1, %q#2, %q#3, %q#4 : i32, i32, i32, i32, i32, i32, i32, i32, i32
         }
-        %ticket = diffattn_tile.fetch_add %counters[%i0], %c1 : memref<2xi32>
+        %ticket = diffattn_tile.uniform %drawn : i32
         %tile1 = arith.addi %ticket, %stride : i32
         %go = arith.cmpi ne, %next#8, %c0 : i32
         scf.condition(%go) %tile1, %next#6, %next#7, %next#8, %next#0, %next#1, %next#2, %next#3, %next#4, %next#5 : i32, i32, i32, i32, i32, i32, i32, i32, i32, i32

@@ -1,3 +1,6 @@
+// RUN: diffattn-opt %s --verify-roundtrip | FileCheck %s --check-prefix=TILE
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm)))' | FileCheck %s
+
 // The forward kernel for head dimension 128, full attention, as a schedule for
 // sm_90a would leave it: one producer warp, three teams of 32 queries x 2 heads,
 // blocks of 80 keys, walked from the last to the first.
@@ -8,6 +11,35 @@
 // QK(j) and PV(j+1) run under softmax(j), and the first QK of the next tile (QK')
 // under the output of this one. Rows 0-7 and 8-15 of a matrix instruction are
 // the two heads of eight queries, so the difference of heads needs no exchange.
+
+// TILE-COUNT-5: diffattn_tile.dot_async
+// TILE-NOT: diffattn_tile.dot_async
+
+// CHECK-LABEL: gpu.func @forward
+// CHECK-SAME: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 128 : i64}
+// CHECK: nvvm.mbarrier.init
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK: gpu.barrier
+// The role of a warpgroup, known to be the same in all threads of a warp.
+// CHECK: nvvm.redux.sync
+// CHECK: nvvm.setmaxregister decrease 32
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK: nvvm.setmaxregister increase 160
+// The first product, with nothing to add to, then the loop over keys: both
+// products are under way when the first is waited for.
+// CHECK: mov.b32 z, 0;
+// CHECK-SAME: wgmma.mma_async.sync.aligned.m64n80k16.f32.bf16.bf16
+// CHECK: scf.while
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 0
+// CHECK: scf.for
+// CHECK: m64n80k16
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK-NOT: nvvm.wgmma.wait
+// CHECK: m64n128k16
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 1
+// CHECK: nvvm.vote.sync any
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 0
 
 #acc = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*10:8], lane = [d2*4:2, d0*8], warp = [d0*4:8]>
 #pv = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*16:8], lane = [d2*4:2, d0*8], warp = [d0*4:8]>

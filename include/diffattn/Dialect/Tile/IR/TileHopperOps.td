@@ -65,7 +65,7 @@ def Tile_ElectedOp : Tile_Op<"elected", [
     SingleBlock, NoTerminator, RecursiveMemoryEffects, NoRegionArguments]> {
   let summary = "Work that one thread of the team does";
   let description = [{
-    Nothing inside may need the other threads: no tensors, no `uniform`.
+    Nothing inside may need the other threads: no tensors, no barrier of the team.
   }];
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "attr-dict-with-keyword $body";
@@ -86,7 +86,9 @@ def Tile_UniformOp : Tile_Op<"uniform", [Pure, SameOperandsAndResultType]> {
   let description = [{
     Loop bounds, ring indices and addresses that come from memory are the same
     in all threads, but the assembler cannot know. `redux.sync` makes it know,
-    and what follows stays in uniform registers: 12% of a whole kernel.
+    and what follows stays in uniform registers: 12% of a whole kernel. In an
+    elected thread it keeps what goes to the copy engine out of the few
+    registers of a small role.
   }];
   let arguments = (ins I32:$source);
   let results = (outs I32:$result);

@@ -151,4 +151,18 @@ def TileToNVVMPass : TilePass<"diffattn-tile-to-nvvm"> {
     "::mlir::vector::VectorDialect"];
 }
 
+def FinishKernelsPass : TilePass<"diffattn-tile-finish-kernels",
+                                 "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Say what upstream's conversion of kernels cannot";
+  let description = [{
+    After `convert-gpu-to-nvvm`: pointers to tensor maps (128 bytes,
+    dereferenceable, aligned to 64) become parameters by value that are never
+    copied (`llvm.byval`, `nvvm.grid_constant`). Kernels that move registers
+    between roles launch with exactly their number of threads, one block per
+    multiprocessor: `ptxas` ignores `setmaxnreg` otherwise (C7508).
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect"];
+}
+
 #endif // DIFFATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD
