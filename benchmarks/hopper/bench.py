@@ -118,7 +118,7 @@ class TileKernel(Kernel):
     """forward-d128.mlir (full) or causal-d128.mlir."""
 
     def __init__(self, driver, causal=False):
-        self.driver, self.shared, self.causal = driver, 224256, causal
+        self.driver, self.shared, self.causal = driver, 223424, causal
         name = "causal-d128" if causal else "forward-d128"
         self.function = driver.function(f"{HERE}/bin/{name}.cubin", "forward", self.shared)
         self.counters = torch.zeros(2, dtype=torch.int32, device=DEVICE)

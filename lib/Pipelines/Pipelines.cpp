@@ -205,6 +205,7 @@ void mlir::diffattn::buildNVVMStage(OpPassManager &pm) {
   kernels.addPass(createLowerAffinePass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(tile::createFinishKernelsPass());
   // Instructions that LLVM has no intrinsic for become inline assembly.
   kernels.addPass(createConvertNVVMToLLVMPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());

@@ -83,8 +83,9 @@ LogicalResult RolesOp::verify() {
       return emitOpError("expects 1 to 8 warpgroups in a role, but got ")
              << warpgroups;
     if (registers < 24 || registers > 240 || registers % 8 != 0)
-      return emitOpError("expects a multiple of 8 between 24 and 240 registers, "
-                         "but got ")
+      return emitOpError(
+                 "expects a multiple of 8 between 24 and 240 registers, "
+                 "but got ")
              << registers;
     total += warpgroups * registers * 128;
   }
@@ -182,7 +183,8 @@ LogicalResult DotAsyncOp::verify() {
   if (result.getShape().back() != n || n > 256 || k % 16 != 0 || !rows ||
       rows->warps != 4 || getNumIndices(rows->rows) != 64)
     return emitOpError("expects a result of 64 rows by ")
-           << n << " laid out for a warpgroup's matrix instruction, k a multiple "
+           << n
+           << " laid out for a warpgroup's matrix instruction, k a multiple "
            << "of 16, but got " << result << " and k = " << k;
   SharedAttr rhsLayout = getOperandLayout(
       getContext(), {{0, rhs.getShape()[0], 1}}, 1, rhs.getShape()[1], 2);
@@ -245,7 +247,8 @@ LogicalResult ThreadReduceOp::verify() {
   auto layout = dyn_cast_if_present<FragmentAttr>(source.getEncoding());
   if (dim < 0 || dim >= source.getRank() || !layout)
     return emitOpError("expects a dimension below ")
-           << source.getRank() << " and a source with a layout, but got " << dim;
+           << source.getRank() << " and a source with a layout, but got "
+           << dim;
   FragmentAttr expected = layout.reduceInThread(dim);
   int64_t size = 1;
   for (ArrayRef<Digit> digits : {expected.getLanes(), expected.getWarps()})

@@ -95,15 +95,20 @@ struct AllocatePass : diffattn::tile::impl::AllocatePassBase<AllocatePass> {
 
   void runOnOperation() override {
     gpu::GPUFuncOp kernel = getOperation();
-    BarrierCount barriers(kernel.getBody().front());
+    BarrierCount counts(kernel.getBody().front());
     SmallVector<Lifetime> placed;
     int64_t total = 0;
     for (Lifetime &lifetime : getLifetimes(kernel)) {
-      int64_t offset = findOffset(lifetime, placed, barriers);
+      int64_t offset = findOffset(lifetime, placed, counts);
       lifetime.alloc.setOffset(offset);
       placed.push_back(lifetime);
       total = std::max(total, offset + getBytes(lifetime));
     }
+    // Barriers live as long as the kernel.
+    kernel.walk([&](BarriersOp barriers) {
+      barriers.setOffset(total);
+      total += barriers.getBarriers().getType().getTotalBytes();
+    });
     if (total > limit) {
       InFlightDiagnostic error = kernel.emitOpError("needs ")
                                  << total << " bytes of shared memory, but a "

@@ -32,8 +32,8 @@ static bool isTensorMap(LLVM::LLVMFuncOp kernel, unsigned argument) {
 
 static void finishParameters(LLVM::LLVMFuncOp kernel) {
   MLIRContext *context = kernel.getContext();
-  auto bytes = LLVM::LLVMArrayType::get(IntegerType::get(context, 8),
-                                        tensorMapBytes);
+  auto bytes =
+      LLVM::LLVMArrayType::get(IntegerType::get(context, 8), tensorMapBytes);
   for (unsigned i = 0, end = kernel.getNumArguments(); i < end; ++i) {
     if (!isTensorMap(kernel, i))
       continue;
@@ -56,8 +56,9 @@ static void fixLaunch(LLVM::LLVMFuncOp kernel) {
     kernel->removeAttr(most);
     kernel->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), threads);
   }
-  kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                  IntegerAttr::get(IntegerType::get(kernel.getContext(), 32), 1));
+  kernel->setAttr(
+      NVVM::NVVMDialect::getMinctasmAttrName(),
+      IntegerAttr::get(IntegerType::get(kernel.getContext(), 32), 1));
 }
 
 namespace {

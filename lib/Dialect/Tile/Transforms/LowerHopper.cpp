@@ -8,10 +8,10 @@
 //
 // What ptxas makes of this code decides its speed, so the rules that it taught:
 // loops that wait are one piece of assembly (a branch that it sees serialises
-// products), arrivals are predicated for the same reason, ring indices come from
-// `redux.sync` or constants so that descriptors stay in uniform registers, and
-// the registers of a product pass through empty assembly before its fence and
-// after its wait, where LLVM would otherwise move arithmetic across.
+// products), arrivals are predicated for the same reason, ring indices come
+// from `redux.sync` or constants so that descriptors stay in uniform registers,
+// and the registers of a product pass through empty assembly before its fence
+// and after its wait, where LLVM would otherwise move arithmetic across.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,7 +30,6 @@ using namespace mlir;
 using namespace mlir::diffattn::tile;
 
 static constexpr int64_t teamThreads = 128;
-static constexpr int64_t barrierBytes = 8;
 
 namespace {
 
@@ -62,16 +61,15 @@ LLVM::InlineAsmOp createAsm(OpBuilder &builder, Location loc, Type result,
       builder, loc, result ? TypeRange(result) : TypeRange(), operands,
       code.str(), constraints.str(), /*has_side_effects=*/true,
       /*is_align_stack=*/false, LLVM::TailCallKind::None,
-      LLVM::AsmDialectAttr::get(builder.getContext(),
-                                LLVM::AsmDialect::AD_ATT),
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT),
       /*operand_attrs=*/ArrayAttr());
 }
 
 /// The address of barrier `index`.
 Value createBarrierAddress(OpBuilder &builder, Location loc, Value barriers,
                            Value index) {
-  Value offset = arith::MulIOp::create(builder, loc, index,
-                                       createI32(builder, loc, barrierBytes));
+  Value offset = arith::MulIOp::create(
+      builder, loc, index, createI32(builder, loc, BarriersType::barrierBytes));
   return arith::AddIOp::create(builder, loc, barriers, offset);
 }
 
@@ -87,15 +85,13 @@ struct LowerBarriers : OpConversionPattern<BarriersOp> {
     if (!op.getOffset())
       return op.emitOpError("expects an offset; run diffattn-tile-allocate");
     Location loc = op.getLoc();
-    Value first =
-        createSharedAddress(rewriter, loc, op, *op.getOffset());
-    Value isFirst =
-        createIsZero(rewriter, loc, createThreadId(rewriter, loc));
+    Value first = createSharedAddress(rewriter, loc, op, *op.getOffset());
+    Value isFirst = createIsZero(rewriter, loc, createThreadId(rewriter, loc));
     Value arrivals = createI32(rewriter, loc, op.getArrivals());
     for (int64_t i = 0, end = op.getBarriers().getType().getCount(); i < end;
          ++i) {
-      Value address =
-          createBarrierAddress(rewriter, loc, first, createI32(rewriter, loc, i));
+      Value address = createBarrierAddress(rewriter, loc, first,
+                                           createI32(rewriter, loc, i));
       NVVM::MBarrierInitOp::create(rewriter, loc,
                                    createSharedPointer(rewriter, loc, address),
                                    arrivals, isFirst);
@@ -111,9 +107,9 @@ struct LowerArrive : OpConversionPattern<ArriveOp> {
   matchAndRewrite(ArriveOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value address = createBarrierAddress(rewriter, loc,
-                                         adaptor.getBarriers().front(),
-                                         adaptor.getIndex().front());
+    Value address =
+        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
+                             adaptor.getIndex().front());
     if (op->getParentOfType<ElectedOp>()) {
       createAsm(rewriter, loc, Type(), address,
                 "mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}");
@@ -135,9 +131,9 @@ struct LowerExpect : OpConversionPattern<ExpectOp> {
   matchAndRewrite(ExpectOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value address = createBarrierAddress(rewriter, loc,
-                                         adaptor.getBarriers().front(),
-                                         adaptor.getIndex().front());
+    Value address =
+        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
+                             adaptor.getIndex().front());
     createAsm(rewriter, loc, Type(),
               {address, createI32(rewriter, loc, op.getBytes())},
               "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;",
@@ -153,9 +149,9 @@ struct LowerWait : OpConversionPattern<WaitOp> {
   matchAndRewrite(WaitOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value address = createBarrierAddress(rewriter, loc,
-                                         adaptor.getBarriers().front(),
-                                         adaptor.getIndex().front());
+    Value address =
+        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
+                             adaptor.getIndex().front());
     createAsm(rewriter, loc, Type(), {address, adaptor.getPhase().front()},
               "{\n.reg .pred p;\n.reg .b32 n;\nmov.b32 n, 0;\nAGAIN:\n"
               "mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1;\n"
@@ -177,8 +173,7 @@ struct LowerFence : OpConversionPattern<FenceOp> {
       rewriter.replaceOpWithNewOp<NVVM::FenceMbarrierInitOp>(op);
     else
       rewriter.replaceOpWithNewOp<NVVM::FenceProxyOp>(
-          op,
-          NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
+          op, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
           NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
     return success();
   }
@@ -190,9 +185,9 @@ struct LowerTeamBarrier : OpConversionPattern<TeamBarrierOp> {
   matchAndRewrite(TeamBarrierOp op, OneToNOpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value warpgroup = arith::DivUIOp::create(
-        rewriter, loc, createThreadId(rewriter, loc),
-        createI32(rewriter, loc, teamThreads));
+    Value warpgroup =
+        arith::DivUIOp::create(rewriter, loc, createThreadId(rewriter, loc),
+                               createI32(rewriter, loc, teamThreads));
     Value number = arith::AddIOp::create(rewriter, loc, warpgroup,
                                          createI32(rewriter, loc, 1));
     createAsm(rewriter, loc, Type(), number,
@@ -275,9 +270,8 @@ struct LowerWriteScalars : OpConversionPattern<WriteScalarsOp> {
                                 rewriter.getI32Type());
     Value vector = LLVM::PoisonOp::create(rewriter, loc, type);
     for (auto [i, value] : llvm::enumerate(adaptor.getValues()))
-      vector = LLVM::InsertElementOp::create(rewriter, loc, vector,
-                                             value.front(),
-                                             createI32(rewriter, loc, i));
+      vector = LLVM::InsertElementOp::create(
+          rewriter, loc, vector, value.front(), createI32(rewriter, loc, i));
     LLVM::StoreOp::create(
         rewriter, loc, vector,
         createSharedPointer(rewriter, loc, adaptor.getDest().front()),
@@ -293,8 +287,8 @@ struct LowerFetchAdd : OpConversionPattern<FetchAddOp> {
   matchAndRewrite(FetchAddOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    auto metadata = memref::ExtractStridedMetadataOp::create(rewriter, loc,
-                                                             op.getMemory());
+    auto metadata =
+        memref::ExtractStridedMetadataOp::create(rewriter, loc, op.getMemory());
     Value start = memref::ExtractAlignedPointerAsIndexOp::create(
         rewriter, loc, metadata.getBaseBuffer());
     // (offset + index * stride) * 4 bytes
@@ -361,8 +355,8 @@ Value createDescriptor(OpBuilder &builder, Location loc, Value address,
   constexpr int64_t groupBytes = 1024; // eight rows of a panel
   constexpr int64_t swizzle128 = int64_t(1) << 62;
   int64_t fixed = panelBytes / 16 << 16 | groupBytes / 16 << 32 | swizzle128;
-  Value start = arith::ShRUIOp::create(builder, loc, address,
-                                       createI32(builder, loc, 4));
+  Value start =
+      arith::ShRUIOp::create(builder, loc, address, createI32(builder, loc, 4));
   start = arith::AndIOp::create(builder, loc, start,
                                 createI32(builder, loc, 0x3FFF));
   Type i64 = builder.getI64Type();
@@ -387,8 +381,8 @@ struct LowerDotAsync : OpConversionPattern<DotAsyncOp> {
       acc = pin(rewriter, loc, adaptor.getAcc());
     } else {
       // Never read, but it ends what was in these registers.
-      Value zero = arith::ConstantOp::create(rewriter, loc,
-                                             rewriter.getF32FloatAttr(0));
+      Value zero =
+          arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(0));
       acc.assign(layout.getNumRegisters(), zero);
     }
     int64_t panel = rhs.getShape()[0] * 128;
@@ -396,7 +390,8 @@ struct LowerDotAsync : OpConversionPattern<DotAsyncOp> {
                                op.getTransposed() ? 16 : panel);
     SmallVector<Value> a;
     if (lhs)
-      a.push_back(createDescriptor(rewriter, loc, adaptor.getLhs().front(), 16));
+      a.push_back(
+          createDescriptor(rewriter, loc, adaptor.getLhs().front(), 16));
     else
       a = pin(rewriter, loc, toIntegers(rewriter, loc, adaptor.getLhs()));
 
@@ -404,10 +399,10 @@ struct LowerDotAsync : OpConversionPattern<DotAsyncOp> {
     SmallVector<Value> operands(acc);
     operands.append(a);
     operands.push_back(b);
-    std::string constraints = getConstraints(acc.size(), lhs ? 0 : a.size(), static_cast<bool>(lhs));
+    std::string constraints =
+        getConstraints(acc.size(), lhs ? 0 : a.size(), static_cast<bool>(lhs));
     auto structType = LLVM::LLVMStructType::getLiteral(
-        op.getContext(),
-        SmallVector<Type>(acc.size(), rewriter.getF32Type()));
+        op.getContext(), SmallVector<Type>(acc.size(), rewriter.getF32Type()));
     Value product =
         createAsm(rewriter, loc, structType, operands,
                   getCode(op, lhs, rhs, acc.size(), a.size()), constraints)
@@ -481,8 +476,8 @@ private:
           os << (i ? ", $" : "$") << firstA + 4 * step + i;
         os << '}';
       }
-      os << ", b, " << (step ? "1" : "p") << ", 1, 1"
-         << (lhs ? ", 0" : "") << (transposed ? ", 0" : ", 1") << ";\n";
+      os << ", b, " << (step ? "1" : "p") << ", 1, 1" << (lhs ? ", 0" : "")
+         << (transposed ? ", 0" : ", 1") << ";\n";
     }
     os << "}";
     return text;
@@ -496,8 +491,8 @@ struct LowerDotWait : OpConversionPattern<DotWaitOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     NVVM::WgmmaWaitGroupSyncOp::create(rewriter, loc, op.getCount());
-    rewriter.replaceOpWithMultiple(
-        op, {pin(rewriter, loc, adaptor.getSource())});
+    rewriter.replaceOpWithMultiple(op,
+                                   {pin(rewriter, loc, adaptor.getSource())});
     return success();
   }
 };
@@ -535,9 +530,9 @@ struct LowerThreadReduce : OpConversionPattern<ThreadReduceOp> {
     if (failed(target))
       return failure();
     rewriter.replaceOpWithMultiple(
-        op, {combineRegisters(rewriter, op.getLoc(), op.getKind(),
-                              adaptor.getSource(), *target,
-                              to.getNumRegisters())});
+        op,
+        {combineRegisters(rewriter, op.getLoc(), op.getKind(),
+                          adaptor.getSource(), *target, to.getNumRegisters())});
     return success();
   }
 };
@@ -552,10 +547,10 @@ struct LowerWarpAny : OpConversionPattern<WarpAnyOp> {
     for (Value value : adaptor.getSource())
       any = any ? arith::OrIOp::create(rewriter, loc, any, value).getResult()
                 : value;
-    rewriter.replaceOp(op, NVVM::VoteSyncOp::create(
-                               rewriter, loc, rewriter.getI1Type(),
-                               createI32(rewriter, loc, -1), any,
-                               NVVM::VoteSyncKind::any));
+    rewriter.replaceOp(
+        op, NVVM::VoteSyncOp::create(rewriter, loc, rewriter.getI1Type(),
+                                     createI32(rewriter, loc, -1), any,
+                                     NVVM::VoteSyncKind::any));
     return success();
   }
 };
@@ -570,8 +565,7 @@ struct LowerWarpAny : OpConversionPattern<WarpAnyOp> {
 /// before its terminator.
 static void moveBody(Region &region, Block &block, ValueRange arguments) {
   Block &body = region.front();
-  for (auto [argument, value] :
-       llvm::zip_equal(body.getArguments(), arguments))
+  for (auto [argument, value] : llvm::zip_equal(body.getArguments(), arguments))
     argument.replaceAllUsesWith(value);
   Operation *end = block.getTerminator();
   block.getOperations().splice(end->getIterator(), body.getOperations());
@@ -602,20 +596,20 @@ static void createRegisterBudget(OpBuilder &builder, Location loc,
 static void expandRoles(RolesOp op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
-  Value number = arith::DivUIOp::create(builder, loc,
-                                        createThreadId(builder, loc),
-                                        createI32(builder, loc, teamThreads));
+  Value number =
+      arith::DivUIOp::create(builder, loc, createThreadId(builder, loc),
+                             createI32(builder, loc, teamThreads));
   number = createUniform(builder, loc, number);
   int64_t threads = op.getNumWarpgroups() * teamThreads, first = 0;
-  for (auto [region, warpgroups, registers] : llvm::zip_equal(
-           op.getRoles(), op.getWarpgroups(), op.getRegisters())) {
+  for (auto [region, warpgroups, registers] :
+       llvm::zip_equal(op.getRoles(), op.getWarpgroups(), op.getRegisters())) {
     int64_t end = first + warpgroups;
     Block *block = builder.getInsertionBlock();
     scf::IfOp branch;
     if (end * teamThreads != threads) {
-      Value isMember = arith::CmpIOp::create(builder, loc,
-                                             arith::CmpIPredicate::ult, number,
-                                             createI32(builder, loc, end));
+      Value isMember =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, number,
+                                createI32(builder, loc, end));
       branch = scf::IfOp::create(builder, loc, isMember, true);
       block = branch.thenBlock();
       builder.setInsertionPointToStart(block);
@@ -664,8 +658,8 @@ void mlir::diffattn::tile::convertTensorMaps(gpu::GPUFuncOp kernel) {
     kernel.setArgAttr(i, LLVM::LLVMDialect::getDereferenceableAttrName(),
                       builder.getI64IntegerAttr(tensorMapBytes));
   }
-  kernel.setFunctionType(
-      FunctionType::get(context, inputs, kernel.getFunctionType().getResults()));
+  kernel.setFunctionType(FunctionType::get(
+      context, inputs, kernel.getFunctionType().getResults()));
 }
 
 void mlir::diffattn::tile::addHopperTypes(TypeConverter &converter) {
@@ -685,7 +679,7 @@ void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
                LowerTeamBarrier, LowerTensorCopy, LowerWriteScalars,
-               LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait, LowerUniform,
-               LowerThreadReduce, LowerWarpAny>(converter,
-                                                patterns.getContext());
+               LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
+               LowerUniform, LowerThreadReduce, LowerWarpAny>(
+      converter, patterns.getContext());
 }

@@ -131,6 +131,9 @@ Value lowerScalar(OpBuilder &builder, Operation *op, ArrayRef<Value> operands) {
     return createIntrinsic(builder, loc, "llvm.nvvm.lg2.approx.ftz.f",
                            operands[0]);
   // The upstream lowering of arith.maxnumf calls the device library.
+  if (isa<math::FmaOp>(op))
+    return LLVM::FMAOp::create(builder, loc, operands[0], operands[1],
+                               operands[2]);
   if (isa<arith::MaxNumFOp>(op))
     return LLVM::MaxNumOp::create(builder, loc, operands[0], operands[1]);
   return builder

@@ -49,7 +49,7 @@ struct TileToNVVMPass : diffattn::tile::impl::TileToNVVMPassBase<TileToNVVMPass>
     ThreadTypeConverter converter(context);
     RewritePatternSet patterns(context);
     ConversionTarget target(*context);
-    target.markUnknownOpDynamicallyLegal([&](Operation *op) -> std::optional<bool> {
+    target.markUnknownOpDynamicallyLegal([&](Operation *op) {
       return converter.isLegal(op->getOperandTypes()) &&
              converter.isLegal(op->getResultTypes());
     });

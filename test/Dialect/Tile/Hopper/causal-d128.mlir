@@ -1,5 +1,5 @@
 // RUN: diffattn-opt %s --verify-roundtrip | FileCheck %s --check-prefix=TILE
-// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm)))' | FileCheck %s
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-allocate{limit=232448},diffattn-tile-to-nvvm)))' | FileCheck %s
 
 // As forward-d128.mlir, with a causal mask. Tiles are dealt out by a counter,
 // the longest first, pairs of heads whose keys fit in the L2 cache together. A
@@ -77,8 +77,7 @@ gpu.func @forward(
     %lambda: !lambda, %output: !output,
     %counters: memref<2xi32>, %num_keys: i32, %pairs_per_kv: i32, %scale: f32,
     %section: i32)
-    kernel attributes {diffattn_tile.warps = 16 : i64,
-                       diffattn_tile.shared_bytes = 224256 : i64} {
+    kernel attributes {diffattn_tile.warps = 16 : i64} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
   %c2 = arith.constant 2 : i32
@@ -92,16 +91,16 @@ gpu.func @forward(
   %i1 = arith.constant 1 : index
   %i2 = arith.constant 2 : index
 
-  %tiles = diffattn_tile.alloc {offset = 0 : i64} : !tile_ring
-  %query_full = diffattn_tile.barriers arrivals 1 {offset = 2048 : i64} : !per_query
-  %query_empty = diffattn_tile.barriers arrivals 1 {offset = 2096 : i64} : !per_query
-  %key_full = diffattn_tile.barriers arrivals 1 {offset = 2144 : i64} : !per_key
-  %key_empty = diffattn_tile.barriers arrivals 3 {offset = 2168 : i64} : !per_key
-  %value_full = diffattn_tile.barriers arrivals 1 {offset = 2192 : i64} : !per_key
-  %value_empty = diffattn_tile.barriers arrivals 3 {offset = 2216 : i64} : !per_key
-  %queries = diffattn_tile.alloc {offset = 3072 : i64} : !query_ring
-  %keys = diffattn_tile.alloc {offset = 101376 : i64} : !key_ring
-  %values = diffattn_tile.alloc {offset = 162816 : i64} : !key_ring
+  %tiles = diffattn_tile.alloc : !tile_ring
+  %query_full = diffattn_tile.barriers arrivals 1 : !per_query
+  %query_empty = diffattn_tile.barriers arrivals 1 : !per_query
+  %key_full = diffattn_tile.barriers arrivals 1 : !per_key
+  %key_empty = diffattn_tile.barriers arrivals 3 : !per_key
+  %value_full = diffattn_tile.barriers arrivals 1 : !per_key
+  %value_empty = diffattn_tile.barriers arrivals 3 : !per_key
+  %queries = diffattn_tile.alloc : !query_ring
+  %keys = diffattn_tile.alloc : !key_ring
+  %values = diffattn_tile.alloc : !key_ring
   diffattn_tile.fence barrier_init
   gpu.barrier
 

@@ -41,6 +41,10 @@ def Tile_BarriersType : TypeDef<Tile_Dialect, "Barriers"> {
   let parameters = (ins "int64_t":$count);
   let assemblyFormat = "`<` $count `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t barrierBytes = 8;
+    int64_t getTotalBytes() const { return getCount() * barrierBytes; }
+  }];
 }
 
 def Tile_TensorMapType : TypeDef<Tile_Dialect, "TensorMap"> {

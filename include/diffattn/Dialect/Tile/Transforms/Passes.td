@@ -125,7 +125,7 @@ def SelectOperandsPass : TilePass<"diffattn-tile-select-operands"> {
 def AllocatePass : TilePass<"diffattn-tile-allocate"> {
   let summary = "Place buffers in shared memory";
   let description = [{
-    Gives each `alloc` an offset; buffers whose lifetimes do not overlap may
+    Gives each `alloc` and `barriers` an offset; buffers whose lifetimes do not overlap may
     share bytes. Writes `diffattn_tile.shared_bytes`. Fails if `limit` bytes do
     not suffice, naming the largest buffers. Checks each `local_load` and `async_copy` for bank
     conflicts; a remark of category `diffattn-tile-allocate` reports them.
