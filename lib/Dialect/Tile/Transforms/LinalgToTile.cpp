@@ -68,6 +68,8 @@ private:
 
   LogicalResult mapOp(Operation *op);
   LogicalResult mapForall();
+  SmallVector<Value> createBlockCoordinates(Location loc,
+                                            ArrayRef<OpFoldResult> bounds);
   LogicalResult mapFor(scf::ForOp loop);
   LogicalResult mapSlice(tensor::ExtractSliceOp slice);
   LogicalResult mapPad(tensor::PadOp pad);
@@ -262,24 +264,43 @@ LogicalResult KernelBuilder::build() {
   return success();
 }
 
+/// The point of the grid that this block computes, from its number.
+SmallVector<Value>
+KernelBuilder::createBlockCoordinates(Location loc,
+                                      ArrayRef<OpFoldResult> bounds) {
+  // Numbers of blocks fit in 32 bits; wider ones would be held in pairs of
+  // registers all through the kernel.
+  Type i32 = builder.getI32Type();
+  auto narrow = [&](Value value) -> Value {
+    return arith::IndexCastUIOp::create(builder, loc, i32, value);
+  };
+  Value rest = narrow(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
+  SmallVector<Value> coordinates(bounds.size());
+  for (size_t dim = bounds.size(); dim-- > 0;) {
+    Value size = narrow(getValueOrCreateConstantIndexOp(builder, loc, bounds[dim]));
+    Value number = rest;
+    if (dim != 0) {
+      number = arith::RemUIOp::create(builder, loc, rest, size);
+      rest = arith::DivUIOp::create(builder, loc, rest, size);
+    }
+    // Blocks start in the order of their numbers. Under a causal mask later
+    // rows see more keys: start with the last tile, so that the short ones fill
+    // the gaps at the end.
+    if (dim + 1 == bounds.size()) {
+      Value one = arith::ConstantIntOp::create(builder, loc, 1, 32);
+      Value last = arith::SubIOp::create(builder, loc, size, one);
+      number = arith::SubIOp::create(builder, loc, last, number);
+    }
+    coordinates[dim] = arith::IndexCastUIOp::create(
+        builder, loc, builder.getIndexType(), number);
+  }
+  return coordinates;
+}
+
 LogicalResult KernelBuilder::mapForall() {
   Location loc = forall.getLoc();
   SmallVector<OpFoldResult> bounds = remap(forall.getMixedUpperBound());
-  Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
-  auto ids = affine::AffineDelinearizeIndexOp::create(builder, loc, block,
-                                                      bounds)
-                 .getResults();
-  for (auto [iv, id] : llvm::zip_equal(forall.getInductionVars(), ids))
-    mapping.map(iv, id);
-  // Blocks start in the order of their numbers. Under a causal mask later rows
-  // see more keys: start with the last tile, so that the short ones fill the
-  // gaps at the end.
-  AffineExpr d0 = builder.getAffineDimExpr(0), s0 = builder.getAffineSymbolExpr(0);
-  Value last = getValueOrCreateConstantIndexOp(builder, loc, bounds.back());
-  mapping.map(forall.getInductionVars().back(),
-              affine::AffineApplyOp::create(
-                  builder, loc, AffineMap::get(1, 1, s0 - d0 - 1),
-                  ValueRange{ids.back(), last}));
+  mapping.map(forall.getInductionVars(), createBlockCoordinates(loc, bounds));
 
   for (auto [argument, output] :
        llvm::zip_equal(forall.getRegionIterArgs(), forall.getOutputs()))

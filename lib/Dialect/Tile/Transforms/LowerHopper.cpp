@@ -532,7 +532,8 @@ struct LowerThreadReduce : OpConversionPattern<ThreadReduceOp> {
     rewriter.replaceOpWithMultiple(
         op,
         {combineRegisters(rewriter, op.getLoc(), op.getKind(),
-                          adaptor.getSource(), *target, to.getNumRegisters())});
+                          adaptor.getSource(), *target, to.getNumRegisters(),
+                          op.getKind() == ReduceKind::Max)});
     return success();
   }
 };

@@ -35,13 +35,13 @@ static Value combine(OpBuilder &builder, Location loc, ReduceKind kind,
 
 SmallVector<Value> mlir::diffattn::tile::combineRegisters(
     OpBuilder &builder, Location loc, ReduceKind kind, ValueRange values,
-    ArrayRef<int64_t> target, int64_t results) {
+    ArrayRef<int64_t> target, int64_t results, bool inPairs) {
   SmallVector<Value> sums(results), halves(results);
   for (auto [value, i] : llvm::zip_equal(values, target)) {
     Value &sum = sums[i], &half = halves[i];
     if (!sum) {
       sum = value;
-    } else if (kind == ReduceKind::Add) {
+    } else if (!inPairs) {
       sum = combine(builder, loc, kind, sum, value);
     } else if (!half) {
       half = value;
@@ -375,7 +375,7 @@ struct LowerReduce : OpConversionPattern<ReduceOp> {
                             "dimension");
     SmallVector<Value> sums =
         combineRegisters(rewriter, loc, op.getKind(), adaptor.getSource(),
-                         *target, to.getNumRegisters());
+                         *target, to.getNumRegisters(), /*inPairs=*/false);
     int64_t place = 1;
     for (const Digit &digit : from.getLanes()) {
       if (digit.dim == dim)

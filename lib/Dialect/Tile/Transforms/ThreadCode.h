@@ -97,9 +97,11 @@ Value createSharedAddress(OpBuilder &builder, Location loc, Operation *user,
                           int64_t offset);
 
 /// Combines the values of one thread: value i goes into result `target[i]`.
+/// `inPairs` combines neighbours first: half the chain, for a few registers.
 SmallVector<Value> combineRegisters(OpBuilder &builder, Location loc,
                                     ReduceKind kind, ValueRange values,
-                                    ArrayRef<int64_t> target, int64_t results);
+                                    ArrayRef<int64_t> target, int64_t results,
+                                    bool inPairs);
 
 /// A CUtensorMap.
 inline constexpr int64_t tensorMapBytes = 128, tensorMapAlignment = 64;
