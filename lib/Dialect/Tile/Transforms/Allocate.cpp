@@ -112,7 +112,7 @@ struct AllocatePass : diffattn::tile::impl::AllocatePassBase<AllocatePass> {
     if (total > limit) {
       InFlightDiagnostic error = kernel.emitOpError("needs ")
                                  << total << " bytes of shared memory, but a "
-                                 << "thread block has " << limit
+                                 << "thread block has " << limit.getValue()
                                  << "; choose smaller tiles or fewer stages";
       for (Lifetime &lifetime : placed)
         error.attachNote(lifetime.alloc.getLoc())
