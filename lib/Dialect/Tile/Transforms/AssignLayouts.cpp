@@ -54,6 +54,7 @@ private:
 
   /// The layout that `op` needs of an operand, given those of its results.
   FragmentAttr getNeeded(OpOperand &operand);
+  void settleResults();
   LogicalResult apply();
 
   gpu::GPUFuncOp kernel;
@@ -220,7 +221,31 @@ FragmentAttr LayoutAssignment::getNeeded(OpOperand &operand) {
   return layouts.lookup(operand.get());
 }
 
+/// Where layouts of two products meet, a result may have been reached from its
+/// users first. Those of these ops follow from their operands: what the users
+/// ask for is converted.
+void LayoutAssignment::settleResults() {
+  auto settle = [&](Value result, FragmentAttr layout) {
+    if (layout)
+      layouts[result] = layout;
+  };
+  kernel.walk([&](Operation *op) {
+    if (auto reduce = dyn_cast<ReduceOp>(op)) {
+      if (FragmentAttr layout = layouts.lookup(reduce.getSource()))
+        settle(reduce.getResult(), layout.dropDim(reduce.getDim()));
+    } else if (auto select = dyn_cast<diffattn::tile::SelectOp>(op)) {
+      if (FragmentAttr layout = layouts.lookup(select.getSource()))
+        settle(select.getResult(), layout.dropDim(select.getDim()));
+    } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      for (auto [argument, result] :
+           llvm::zip_equal(loop.getRegionIterArgs(), loop.getResults()))
+        settle(result, layouts.lookup(argument));
+    }
+  });
+}
+
 LogicalResult LayoutAssignment::apply() {
+  settleResults();
   // Types first, then conversions where a use needs another.
   WalkResult complete = kernel.walk([&](Operation *op) -> WalkResult {
     for (Value result : op->getResults())
