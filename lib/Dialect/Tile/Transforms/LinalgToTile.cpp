@@ -416,6 +416,18 @@ SmallVector<OpFoldResult> KernelBuilder::remap(ArrayRef<OpFoldResult> values) {
   return result;
 }
 
+/// The shape of a tile with the dimensions of size 1 that its slice drops.
+static SmallVector<int64_t> getFullShape(ArrayRef<int64_t> shape,
+                                         const llvm::SmallBitVector &dropped) {
+  SmallVector<int64_t> full;
+  for (unsigned dim = 0; dim < dropped.size(); ++dim) {
+    full.push_back(dropped.test(dim) ? 1 : shape.front());
+    if (!dropped.test(dim))
+      shape = shape.drop_front();
+  }
+  return full;
+}
+
 Value KernelBuilder::createSubview(Location loc, Value global,
                                    OffsetSizeAndStrideOpInterface slice,
                                    ArrayRef<int64_t> tileShape) {
@@ -450,8 +462,9 @@ LogicalResult KernelBuilder::mapSlice(tensor::ExtractSliceOp slice) {
       return success();
     if (!type.hasStaticShape())
       return slice.emitError("expects a slice of static size or a pad");
-    Value view = createSubview(loc, mapping.lookup(slice.getSource()), slice,
-                               type.getShape());
+    Value view =
+        createSubview(loc, mapping.lookup(slice.getSource()), slice,
+                      getFullShape(type.getShape(), slice.getDroppedDims()));
     mapping.map(slice.getResult(),
                 LoadOp::create(builder, loc, getTileType(type), view));
     return success();
@@ -493,9 +506,9 @@ LogicalResult KernelBuilder::mapPad(tensor::PadOp pad) {
       !pad.getResultType().hasStaticShape())
     return pad.emitError("expects a slice of an argument, padded with zeros at "
                          "its end to a static size");
-  ArrayRef<int64_t> shape = pad.getResultType().getShape();
-  Value view = createSubview(pad.getLoc(), mapping.lookup(slice.getSource()),
-                             slice, shape);
+  Value view = createSubview(
+      pad.getLoc(), mapping.lookup(slice.getSource()), slice,
+      getFullShape(pad.getResultType().getShape(), slice.getDroppedDims()));
   mapping.map(pad.getResult(),
               LoadOp::create(builder, pad.getLoc(),
                              getTileType(pad.getResultType()), view));
@@ -507,9 +520,10 @@ LogicalResult KernelBuilder::mapInsert(tensor::ParallelInsertSliceOp insert) {
   Value tile = mapping.lookup(source);
   if (auto cut = source.getDefiningOp<tensor::ExtractSliceOp>())
     source = cut.getSource();
-  Value view =
-      createSubview(insert.getLoc(), mapping.lookup(insert.getDest()), insert,
-                    cast<RankedTensorType>(source.getType()).getShape());
+  Value view = createSubview(
+      insert.getLoc(), mapping.lookup(insert.getDest()), insert,
+      getFullShape(cast<RankedTensorType>(source.getType()).getShape(),
+                   insert.getDroppedDims()));
   StoreOp::create(builder, insert.getLoc(), tile, view);
   return success();
 }
