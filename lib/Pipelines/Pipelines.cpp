@@ -199,7 +199,9 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
 void mlir::diffattn::buildNVVMStage(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addNestedPass<gpu::GPUFuncOp>(tile::createTileToNVVMPass());
-  addCleanup(kernels);
+  // No canonicalizer while loops are scf.for: a thread carries hundreds of
+  // values round, and the patterns for carried values compare all pairs of them
+  // whenever something in the loop changes.
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(affine::createAffineExpandIndexOpsPass());
   kernels.addPass(createLowerAffinePass());
