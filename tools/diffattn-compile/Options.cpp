@@ -35,6 +35,8 @@ EXAMPLES
       --manifest=layer.json
   Run on random inputs, compare with the float64 evaluator, and time:
     diffattn-compile layer.mlir --run --input=random:0 --check --time
+  The same on a GPU:
+    diffattn-compile layer.mlir --target=sm_80 --run --input=random:0 --check
   Run with sizes for dynamic dimensions, here 512 queries and 4096 keys:
     diffattn-compile layer.mlir --run --input=random:0 --dynamic-dim=4096 \
       --shape=0:1x512x16x128 --shape=3:1x512x8
@@ -143,7 +145,8 @@ struct CommandLine {
       cl::desc("Print what was fused and chosen, and why something was not"),
       cl::cat(compile)};
 
-  cl::opt<bool> run{"run", cl::desc("Run the entry on this machine"),
+  cl::opt<bool> run{"run",
+                    cl::desc("Run the entry on this machine, or on its GPU"),
                     cl::cat(execute)};
   cl::list<std::string> inputs{
       "input",
@@ -174,8 +177,8 @@ struct CommandLine {
       cl::value_desc("X"), cl::cat(execute)};
   cl::opt<bool> time{
       "time",
-      cl::desc("Time the program and compare with the peak of this machine, "
-               "measured now"),
+      cl::desc("Time the program and, on a CPU, compare with the peak of this "
+               "machine, measured now"),
       cl::cat(execute)};
 };
 } // namespace
@@ -200,7 +203,7 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
     bool onCPU, onGPU, lastPhase;
   };
   const Wish wishes[] = {
-      {options.run, "--run", true, false, true},
+      {options.run, "--run", true, true, true},
       {emits(EmitKind::LLVM), "--emit=llvm", true, true, true},
       {emits(EmitKind::Object), "--emit=object", true, false, true},
       {emits(EmitKind::PTX), "--emit=ptx", false, true, true},

@@ -10,8 +10,6 @@
 
 #include "DiagnosticPrinter.h"
 
-#include "diffattn/Compiler/MachinePeak.h"
-#include "diffattn/Compiler/ProgramRunner.h"
 #include "diffattn/Reference/Compare.h"
 #include "diffattn/Reference/Evaluator.h"
 #include "diffattn/Reference/Inputs.h"
@@ -100,7 +98,10 @@ static int checkResults(func::FuncOp entry, ArrayRef<Array> arguments,
 static int timeProgram(ProgramRunner &program,
                        llvm::MutableArrayRef<Array> arguments,
                        const std::optional<AttentionWork> &work) {
-  std::vector<double> seconds = program.time(arguments);
+  auto timed = program.time(arguments);
+  if (!timed)
+    return reportError(llvm::toString(timed.takeError()));
+  const std::vector<double> &seconds = *timed;
   double median = seconds[seconds.size() / 2];
   llvm::outs() << llvm::format(
       "time: median %.3f ms of %zu runs (fastest %.3f, slowest %.3f)",
@@ -113,28 +114,17 @@ static int timeProgram(ProgramRunner &program,
   }
   llvm::outs() << llvm::format(", %.1f GFLOP/s\n", work->flops / median * 1e-9);
 
-  llvm::Expected<MachinePeak> peak = measureMachinePeak();
-  if (!peak)
-    return reportError("cannot measure the machine's peak: " +
-                       llvm::toString(peak.takeError()));
-  double products = work->flops / peak->flopsPerSecond;
-  double bound = products + work->exponentials / peak->exponentialsPerSecond;
-  llvm::outs() << llvm::format(
-      "peak: %.1f GFLOP/s f32 multiply-add and %.2f G exp/s measured on %u "
-      "threads; products run at %.0f%% of peak, products and exponentials at "
-      "%.0f%%\n",
-      peak->flopsPerSecond * 1e-9, peak->exponentialsPerSecond * 1e-9,
-      peak->numThreads, 100 * products / median, 100 * bound / median);
+  auto comparison = program.compareToMachine(*work, median);
+  if (!comparison)
+    return reportError(llvm::toString(comparison.takeError()));
+  llvm::outs() << *comparison << "\n";
   return 0;
 }
 
 int mlir::diffattn::runProgram(const CompilerInvocation &invocation,
                                const EntrySignature &signature,
-                               llvm::MemoryBufferRef object,
+                               ProgramRunner &program,
                                const ToolOptions &options) {
-  if (llvm::Error error =
-          checkRunsOnHost(llvm::cast<CPUTarget>(invocation.getTarget())))
-    return reportError(llvm::toString(std::move(error)));
   if (!options.outputs.empty() &&
       options.outputs.size() != signature.results.size())
     return reportError(llvm::Twine("expected one --output for each of the ") +
@@ -157,12 +147,8 @@ int mlir::diffattn::runProgram(const CompilerInvocation &invocation,
   if (!arguments)
     return reportError(llvm::toString(arguments.takeError()));
 
-  llvm::Expected<ProgramRunner> program =
-      ProgramRunner::create(object, signature);
-  if (!program)
-    return reportError(llvm::toString(program.takeError()));
   llvm::outs() << invocation.describeFusion() << "\n";
-  auto results = program->run(*arguments);
+  auto results = program.run(*arguments);
   if (!results)
     return reportError(llvm::toString(results.takeError()));
   for (auto [i, result] : llvm::enumerate(*results))
@@ -177,6 +163,6 @@ int mlir::diffattn::runProgram(const CompilerInvocation &invocation,
   if (options.check)
     status = checkResults(entry, *arguments, *results, work, options);
   if (options.time && status == 0)
-    status = timeProgram(*program, *arguments, work);
+    status = timeProgram(program, *arguments, work);
   return status;
 }

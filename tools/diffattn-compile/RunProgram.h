@@ -11,12 +11,14 @@
 
 #include "Options.h"
 
+#include "diffattn/Compiler/ProgramRunner.h"
+
 namespace mlir::diffattn {
 
-/// Runs the compiled `object` as the options say, printing one line per result
+/// Runs `program` as the options say, printing one line per result
 /// to standard output. Returns the exit status; failures have been reported.
 int runProgram(const CompilerInvocation &invocation,
-               const EntrySignature &signature, llvm::MemoryBufferRef object,
+               const EntrySignature &signature, ProgramRunner &program,
                const ToolOptions &options);
 
 } // namespace mlir::diffattn

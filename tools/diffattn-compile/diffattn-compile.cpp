@@ -75,6 +75,20 @@ getManifestText(const CompilerInvocation &invocation, const Products &products,
                         {getImage(EmitKind::PTX), getImage(EmitKind::Cubin)});
 }
 
+/// --run: returns the exit status.
+static int run(const CompilerInvocation &invocation, const Products &products,
+               const ToolOptions &options) {
+  const TargetDescription &target = invocation.getTarget();
+  auto program =
+      target.isGPU()
+          ? createGPURunner(invocation, products.gpu, products.signature)
+          : createCPURunner(llvm::cast<CPUTarget>(target), *products.object,
+                            products.signature);
+  if (!program)
+    return reportError(llvm::toString(program.takeError()));
+  return runProgram(invocation, products.signature, **program, options);
+}
+
 static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
                    MLIRContext &context) {
   CompilerInvocation invocation(context, options.compiler);
@@ -83,7 +97,7 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
   const bool isGPU = invocation.getTarget().isGPU();
   const bool hasManifest = !options.manifestFile.empty();
   Products products;
-  if (!isGPU && (options.run || !options.headerFile.empty() || hasManifest)) {
+  if (options.run || !options.headerFile.empty() || (!isGPU && hasManifest)) {
     FailureOr<EntrySignature> found = invocation.getSignature();
     if (failed(found))
       return 1;
@@ -95,13 +109,14 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
   auto emits = [&](EmitKind kind) {
     return options.outputFile && options.emit == kind;
   };
-  if (options.run || emits(EmitKind::Object)) {
+  if ((options.run && !isGPU) || emits(EmitKind::Object)) {
     auto emitted = invocation.emitObject();
     if (failed(emitted))
       return 1;
     products.object = std::move(*emitted);
   }
-  if (emits(EmitKind::PTX) || emits(EmitKind::Cubin)) {
+  if ((options.run && isGPU) || emits(EmitKind::PTX) ||
+      emits(EmitKind::Cubin)) {
     auto emitted = invocation.emitGPUCode(options.assembler);
     if (failed(emitted))
       return 1;
@@ -131,7 +146,7 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
 
   if (!options.run)
     return 0;
-  return runProgram(invocation, products.signature, *products.object, options);
+  return run(invocation, products, options);
 }
 
 int main(int argc, char **argv) {

@@ -50,6 +50,34 @@ static int enter(const char *name) {
   return it == fake.failures.end() ? 0 : it->second;
 }
 
+/// Functions of an image: either lines "kernel NAME WORDS", or PTX, where a
+/// parameter is a word.
+static void addFunctions(FakeModule &module, const std::string &image) {
+  auto add = [&](std::string name, size_t words) {
+    module.functions.push_back(
+        std::make_unique<FakeFunction>(FakeFunction{std::move(name), words}));
+  };
+  const std::string entry = ".entry ", parameter = ".param ";
+  size_t position = image.find(entry);
+  if (position == std::string::npos) {
+    std::istringstream lines(image);
+    std::string word, name;
+    size_t words = 0;
+    while (lines >> word >> name >> words)
+      add(name, words);
+    return;
+  }
+  for (; position != std::string::npos;
+       position = image.find(entry, position)) {
+    position += entry.size();
+    size_t begin = image.find('(', position), end = image.find(')', begin);
+    size_t words = 0;
+    for (size_t i = begin; (i = image.find(parameter, i)) < end; ++i)
+      ++words;
+    add(image.substr(position, begin - position), words);
+  }
+}
+
 #define ENTER()                                                                \
   if (int result = enter(__func__))                                            \
   return result
@@ -136,13 +164,8 @@ int cuModuleLoadDataEx(FakeModule **module, const void *image, unsigned count,
     return result;
   }
   fake.images.emplace_back(static_cast<const char *>(image));
-  std::istringstream lines(fake.images.back());
   *module = new FakeModule;
-  std::string word, name;
-  size_t words = 0;
-  while (lines >> word >> name >> words)
-    (*module)->functions.push_back(
-        std::make_unique<FakeFunction>(FakeFunction{name, words}));
+  addFunctions(**module, fake.images.back());
   ++fake.modules;
   return 0;
 }

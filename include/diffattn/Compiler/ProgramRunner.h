@@ -9,38 +9,41 @@
 #ifndef DIFFATTN_COMPILER_PROGRAMRUNNER_H
 #define DIFFATTN_COMPILER_PROGRAMRUNNER_H
 
-#include "diffattn/Compiler/EntrySignature.h"
+#include "diffattn/Compiler/CompilerInvocation.h"
 #include "diffattn/Reference/Array.h"
-#include "diffattn/Target/JITProgram.h"
 
 namespace mlir::diffattn {
 
-/// An object file in this process, callable with arrays.
+/// A compiled entry on the machine that it was compiled for, callable with
+/// arrays of the host.
 class ProgramRunner {
 public:
-  static llvm::Expected<ProgramRunner> create(llvm::MemoryBufferRef object,
-                                              EntrySignature signature);
+  virtual ~ProgramRunner() = default;
 
   /// Calls the entry on memory that is poisoned before the program writes it.
-  llvm::Expected<std::vector<reference::Array>>
-  run(llvm::MutableArrayRef<reference::Array> arguments);
+  virtual llvm::Expected<std::vector<reference::Array>>
+  run(llvm::MutableArrayRef<reference::Array> arguments) = 0;
 
-  /// Calls the entry again and again, for at least half a second and five
-  /// times after one warm-up, and returns the seconds of each call, sorted.
-  std::vector<double> time(llvm::MutableArrayRef<reference::Array> arguments);
+  /// Calls the entry again and again, for at least half a second after a
+  /// warm-up, and returns the seconds of each call, sorted.
+  virtual llvm::Expected<std::vector<double>>
+  time(llvm::MutableArrayRef<reference::Array> arguments) = 0;
 
-private:
-  ProgramRunner(JITProgram program, EntrySignature signature,
-                JITProgram::Caller caller);
-  /// One call; fills in `results`, the descriptors in a row.
-  void call(llvm::MutableArrayRef<reference::Array> arguments,
-            std::vector<int64_t> &results) const;
-  void freeResults(llvm::ArrayRef<int64_t> results) const;
-
-  JITProgram program;
-  EntrySignature signature;
-  JITProgram::Caller caller;
+  /// One line that relates a running time to what the machine can do.
+  virtual llvm::Expected<std::string>
+  compareToMachine(const AttentionWork &work, double seconds) = 0;
 };
+
+/// An object file, linked into this process.
+llvm::Expected<std::unique_ptr<ProgramRunner>>
+createCPURunner(const CPUTarget &target, llvm::MemoryBufferRef object,
+                const EntrySignature &signature);
+
+/// Kernels on the first GPU, through the runtime and files in a temporary
+/// directory.
+llvm::Expected<std::unique_ptr<ProgramRunner>>
+createGPURunner(const CompilerInvocation &invocation, const GPUCode &code,
+                const EntrySignature &signature);
 
 } // namespace mlir::diffattn
 

@@ -1,4 +1,4 @@
-//===- ProgramRunner.cpp - Calls compiled programs ------------------------===//
+//===- CPUProgramRunner.cpp - Calls object files --------------------------===//
 //
 // Part of the diffattn project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -6,8 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "diffattn/Compiler/MachinePeak.h"
 #include "diffattn/Compiler/ProgramRunner.h"
+#include "diffattn/Target/JITProgram.h"
 
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -23,13 +27,39 @@ static constexpr size_t allocatedWord = 0, alignedWord = 1, offsetWord = 2,
                         sizesWord = 3;
 static size_t getNumWords(size_t rank) { return sizesWord + 2 * rank; }
 
-ProgramRunner::ProgramRunner(JITProgram program, EntrySignature signature,
-                             JITProgram::Caller caller)
-    : program(std::move(program)), signature(std::move(signature)),
-      caller(caller) {}
+namespace {
+class CPURunner : public ProgramRunner {
+public:
+  CPURunner(JITProgram program, EntrySignature signature,
+            JITProgram::Caller caller)
+      : program(std::move(program)), signature(std::move(signature)),
+        caller(caller) {}
 
-llvm::Expected<ProgramRunner>
-ProgramRunner::create(llvm::MemoryBufferRef object, EntrySignature signature) {
+  llvm::Expected<std::vector<Array>>
+  run(llvm::MutableArrayRef<Array> arguments) override;
+  llvm::Expected<std::vector<double>>
+  time(llvm::MutableArrayRef<Array> arguments) override;
+  llvm::Expected<std::string> compareToMachine(const AttentionWork &work,
+                                               double seconds) override;
+
+private:
+  /// One call; fills in `results`, the descriptors in a row.
+  void call(llvm::MutableArrayRef<Array> arguments,
+            std::vector<int64_t> &results) const;
+  void freeResults(llvm::ArrayRef<int64_t> results) const;
+
+  JITProgram program;
+  EntrySignature signature;
+  JITProgram::Caller caller;
+};
+} // namespace
+
+llvm::Expected<std::unique_ptr<ProgramRunner>>
+mlir::diffattn::createCPURunner(const CPUTarget &target,
+                                llvm::MemoryBufferRef object,
+                                const EntrySignature &signature) {
+  if (llvm::Error error = checkRunsOnHost(target))
+    return std::move(error);
   llvm::Expected<JITProgram> program = JITProgram::load(object);
   if (!program)
     return program.takeError();
@@ -38,7 +68,7 @@ ProgramRunner::create(llvm::MemoryBufferRef object, EntrySignature signature) {
       signature.arguments.size() + (signature.results.empty() ? 0 : 1));
   if (!caller)
     return caller.takeError();
-  return ProgramRunner(std::move(*program), std::move(signature), *caller);
+  return std::make_unique<CPURunner>(std::move(*program), signature, *caller);
 }
 
 /// The descriptor of a row-major array.
@@ -56,8 +86,8 @@ static std::vector<int64_t> getDescriptor(Array &array) {
   return words;
 }
 
-void ProgramRunner::call(llvm::MutableArrayRef<Array> arguments,
-                         std::vector<int64_t> &results) const {
+void CPURunner::call(llvm::MutableArrayRef<Array> arguments,
+                     std::vector<int64_t> &results) const {
   size_t numWords = 0;
   for (const BoundaryTensor &result : signature.results)
     numWords += getNumWords(result.shape.size());
@@ -73,7 +103,7 @@ void ProgramRunner::call(llvm::MutableArrayRef<Array> arguments,
   caller(parameters.data());
 }
 
-void ProgramRunner::freeResults(llvm::ArrayRef<int64_t> results) const {
+void CPURunner::freeResults(llvm::ArrayRef<int64_t> results) const {
   for (const BoundaryTensor &result : signature.results) {
     std::free(reinterpret_cast<void *>(results[allocatedWord]));
     results = results.drop_front(getNumWords(result.shape.size()));
@@ -105,7 +135,7 @@ static llvm::Expected<Array> copyResult(const BoundaryTensor &type,
 }
 
 llvm::Expected<std::vector<Array>>
-ProgramRunner::run(llvm::MutableArrayRef<Array> arguments) {
+CPURunner::run(llvm::MutableArrayRef<Array> arguments) {
   std::vector<int64_t> words;
   JITProgram::setPoisonAllocations(true);
   call(arguments, words);
@@ -129,8 +159,8 @@ ProgramRunner::run(llvm::MutableArrayRef<Array> arguments) {
   return results;
 }
 
-std::vector<double>
-ProgramRunner::time(llvm::MutableArrayRef<Array> arguments) {
+llvm::Expected<std::vector<double>>
+CPURunner::time(llvm::MutableArrayRef<Array> arguments) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> seconds;
   std::vector<int64_t> words;
@@ -150,4 +180,22 @@ ProgramRunner::time(llvm::MutableArrayRef<Array> arguments) {
   }
   std::sort(seconds.begin(), seconds.end());
   return seconds;
+}
+
+llvm::Expected<std::string>
+CPURunner::compareToMachine(const AttentionWork &work, double seconds) {
+  llvm::Expected<MachinePeak> peak = measureMachinePeak();
+  if (!peak)
+    return llvm::createStringError("cannot measure the machine's peak: " +
+                                   llvm::toString(peak.takeError()));
+  double products = work.flops / peak->flopsPerSecond;
+  double bound = products + work.exponentials / peak->exponentialsPerSecond;
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format(
+      "peak: %.1f GFLOP/s f32 multiply-add and %.2f G exp/s measured on %u "
+      "threads; products run at %.0f%% of peak, products and exponentials at "
+      "%.0f%%",
+      peak->flopsPerSecond * 1e-9, peak->exponentialsPerSecond * 1e-9,
+      peak->numThreads, 100 * products / seconds, 100 * bound / seconds);
+  return text;
 }
