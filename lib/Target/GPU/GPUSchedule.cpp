@@ -68,7 +68,11 @@ static int64_t getMatrixRegisters(int64_t rows, int64_t columns,
 /// the accumulators; probabilities take the place of the scores.
 static int64_t estimateRegisters(const GPUProblem &problem,
                                  const GPUSchedule &schedule, int64_t rows) {
-  constexpr int64_t fragments = 24, addresses = 30;
+  constexpr int64_t fragments = 24;
+  // Without a ring all addresses are constants of the loop, which ptxas keeps;
+  // in a ring they follow from the slot (measured: 255 registers and spills
+  // against 255 without, at d = 128).
+  int64_t addresses = schedule.stages == 1 ? 38 : 30;
   int64_t accumulators = getMatrixRegisters(rows, problem.valueDim, schedule);
   int64_t scores = getMatrixRegisters(rows, schedule.keyTile, schedule);
   // Maximum and sum of each of the two rows that a thread has of 16.

@@ -82,39 +82,6 @@ static void sinkSharedAddresses(llvm::Module &module) {
   }
 }
 
-/// Moves each `ldmatrix` down to the first instruction that needs it. Loads come
-/// a whole step at a time, a product takes a fourth of that: read when needed,
-/// operands take fewer registers.
-static void sinkMatrixLoads(llvm::BasicBlock &block) {
-  auto isMatrixLoad = [](const llvm::Instruction &instruction) {
-    auto *call = dyn_cast<llvm::IntrinsicInst>(&instruction);
-    return call && call->getCalledFunction()->getName().contains("ldmatrix");
-  };
-  for (llvm::Instruction &load : llvm::make_early_inc_range(llvm::reverse(block))) {
-    if (!isMatrixLoad(load))
-      continue;
-    SmallVector<llvm::Instruction *> parts = {&load};
-    SmallPtrSet<llvm::User *, 8> first;
-    for (llvm::User *user : load.users()) {
-      if (isa<llvm::ExtractValueInst>(user) &&
-          cast<llvm::Instruction>(user)->getParent() == &block) {
-        parts.push_back(cast<llvm::Instruction>(user));
-        first.insert(user->user_begin(), user->user_end());
-      } else {
-        first.insert(user);
-      }
-    }
-    llvm::Instruction *place = load.getNextNode();
-    while (place && !first.contains(place) && !place->mayWriteToMemory() &&
-           !place->isTerminator())
-      place = place->getNextNode();
-    if (!place)
-      continue;
-    for (llvm::Instruction *part : parts)
-      part->moveBefore(place->getIterator());
-  }
-}
-
 /// Translates and optimises `module` for `machine`.
 static FailureOr<std::unique_ptr<llvm::Module>>
 translate(gpu::GPUModuleOp module, llvm::LLVMContext &context,
@@ -131,9 +98,6 @@ translate(gpu::GPUModuleOp module, llvm::LLVMContext &context,
   // matrix instructions take one by one.
   diffattn::detail::optimize(*llvmModule, machine, /*vectorize=*/false);
   sinkSharedAddresses(*llvmModule);
-  for (llvm::Function &function : *llvmModule)
-    for (llvm::BasicBlock &block : function)
-      sinkMatrixLoads(block);
   if (std::optional<StringRef> name = findUndefined(*llvmModule))
     return module.emitOpError("calls '")
            << *name << "', which is not defined; only functions of the module "

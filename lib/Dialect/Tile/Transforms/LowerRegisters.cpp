@@ -89,10 +89,9 @@ struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
 };
 
 Value createIntrinsic(OpBuilder &builder, Location loc, StringRef name,
-                      Value x) {
+                      ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(builder, loc, builder.getF32Type(),
-                                       builder.getStringAttr(name),
-                                       ValueRange{x})
+                                       builder.getStringAttr(name), operands)
       .getResults();
 }
 
@@ -130,6 +129,10 @@ Value lowerScalar(OpBuilder &builder, Operation *op, ArrayRef<Value> operands) {
   if (isa<math::Log2Op>(op) && result.getElementType().isF32())
     return createIntrinsic(builder, loc, "llvm.nvvm.lg2.approx.ftz.f",
                            operands[0]);
+  // Within 2 ulp; the correctly rounded division is a subroutine, around which
+  // registers are saved (PTX ISA, "div").
+  if (isa<arith::DivFOp>(op) && result.getElementType().isF32())
+    return createIntrinsic(builder, loc, "llvm.nvvm.div.full", operands);
   // The upstream lowering of arith.maxnumf calls the device library.
   if (isa<math::FmaOp>(op))
     return LLVM::FMAOp::create(builder, loc, operands[0], operands[1],
