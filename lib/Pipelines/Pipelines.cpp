@@ -158,17 +158,23 @@ void mlir::diffattn::buildLLVMStage(OpPassManager &pm,
 // GPU
 //===----------------------------------------------------------------------===//
 
+/// While tiles are iterations of scf.forall.
+static void addGridCleanup(OpPassManager &pm) {
+  pm.addPass(createCanonicalizeGridPass());
+  pm.addPass(createCSEPass());
+}
+
 void mlir::diffattn::buildGPUTileStage(OpPassManager &pm,
                                        const PipelineSettings &settings) {
   addOnlineForm(pm, settings);
   addCleanup(pm);
   pm.addNestedPass<func::FuncOp>(createTilePass());
-  addCleanup(pm);
+  addGridCleanup(pm);
 }
 
 void mlir::diffattn::buildGPULinalgStage(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createDecomposeTilesPass());
-  addCleanup(pm);
+  addGridCleanup(pm);
 }
 
 void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,

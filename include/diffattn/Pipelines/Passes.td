@@ -11,6 +11,18 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CanonicalizeGridPass : Pass<"diffattn-canonicalize-grid"> {
+  let summary = "Canonicalize, but keep an scf.forall of one iteration";
+  let description = [{
+    Requires: nothing. Produces: what the canonicalizer does, except that an
+    `scf.forall` with a single iteration stays.
+
+    Why: the loop over tiles becomes the grid of a kernel. Upstream's
+    canonicalization replaces it by its body if static sizes leave one tile, and
+    with it would go which values are blocks of the kernel's arguments.
+  }];
+}
+
 def ExpandCopiesPass : Pass<"diffattn-expand-copies"> {
   let summary = "Turn strided memref.copy into linalg.copy";
   let description = [{

@@ -60,6 +60,8 @@ public:
   LogicalResult build();
 
 private:
+  /// Sizes of arguments are unknown or positive.
+  LogicalResult checkSizes();
   LogicalResult findForall();
   /// Creates the kernel; its parameters stand for arguments and results.
   LogicalResult createKernel();
@@ -96,6 +98,19 @@ private:
 };
 
 } // namespace
+
+LogicalResult KernelBuilder::checkSizes() {
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = dyn_cast<ShapedType>(argument.getType());
+    if (type && type.hasRank() && llvm::is_contained(type.getShape(), 0))
+      return function.emitError("expects static sizes of at least 1 to compile "
+                                "for a GPU, but argument ")
+             << argument.getArgNumber() << " of function '"
+             << function.getSymName() << "' is " << type
+             << "; a dynamic size may be 0";
+  }
+  return success();
+}
 
 LogicalResult KernelBuilder::findForall() {
   for (auto found : function.getOps<scf::ForallOp>()) {
@@ -249,7 +264,7 @@ LogicalResult KernelBuilder::describeGrid(gpu::GPUFuncOp kernel) {
 
 LogicalResult KernelBuilder::build() {
   OpBuilder::InsertionGuard guard(builder);
-  if (failed(findForall()) || failed(createKernel()))
+  if (failed(checkSizes()) || failed(findForall()) || failed(createKernel()))
     return failure();
   for (Operation &op : function.getBody().front()) {
     if (&op == forall) {
