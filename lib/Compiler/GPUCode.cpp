@@ -10,9 +10,27 @@
 
 #include "diffattn/Dialect/Tile/IR/Tile.h"
 #include "diffattn/Target/PTXEmission.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::diffattn;
+
+/// The bytes that one thread accesses at once through `memory` or views of it,
+/// at most.
+static int64_t getAccessBytes(Value memory, int64_t elementBytes) {
+  // An asynchronous copy moves 16 bytes; 16-bit results are stored in pairs.
+  constexpr int64_t copyBytes = 16, registerBytes = 4;
+  int64_t bytes = elementBytes;
+  for (Operation *user : memory.getUsers()) {
+    if (isa<tile::AsyncCopyOp>(user))
+      bytes = std::max(bytes, copyBytes);
+    else if (isa<tile::StoreOp>(user))
+      bytes = std::max(bytes, registerBytes);
+    else if (isa<ViewLikeOpInterface>(user))
+      bytes = std::max(bytes, getAccessBytes(user->getResult(0), elementBytes));
+  }
+  return bytes;
+}
 
 std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
   GPUKernel result;
@@ -38,6 +56,8 @@ std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
     KernelParameter parameter;
     parameter.shape.assign(memref.getShape().begin(), memref.getShape().end());
     parameter.dtype = *dtype;
+    parameter.accessBytes =
+        getAccessBytes(kernel.getArgument(i), reference::getByteWidth(*dtype));
     parameter.isWritten = access && access.getValue() != "read";
     if (entryResult)
       parameter.result = entryResult.getInt();

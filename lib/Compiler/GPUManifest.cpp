@@ -19,9 +19,8 @@ using llvm::json::OStream;
 /// The format that the runtime reads.
 static constexpr int64_t manifestVersion = 1;
 
-/// Bytes of an asynchronous copy of one thread, of which rows of queries, keys,
-/// values and outputs consist.
-static constexpr int64_t copyBytes = 16;
+/// Masks are computed on 32-bit positions, with room for sums of a few.
+static constexpr int64_t maxLength = (int64_t(1) << 29) - 1;
 
 template <typename T>
 static llvm::json::Value getOrNull(std::optional<T> value) {
@@ -68,9 +67,7 @@ static void printKernel(OStream &json, const GPUKernel &kernel,
 
 static void printParameter(OStream &json, StringRef name,
                            const KernelParameter &parameter) {
-  // Rows are copied in pieces; logits and row sums are read one by one.
   int64_t elementBytes = reference::getByteWidth(parameter.dtype);
-  bool hasRows = parameter.shape.size() == 4;
   json.object([&] {
     json.attribute("name", name);
     json.attribute("dtype", reference::stringifyDType(parameter.dtype));
@@ -80,13 +77,14 @@ static void printParameter(OStream &json, StringRef name,
                                                : llvm::json::Value(size));
     });
     json.attribute("access", parameter.isWritten ? "write" : "read");
-    json.attribute("alignment", hasRows ? copyBytes : elementBytes);
-    json.attribute("stride_multiple", hasRows ? copyBytes / elementBytes : 1);
+    json.attribute("alignment", parameter.accessBytes);
+    json.attribute("stride_multiple", parameter.accessBytes / elementBytes);
   });
 }
 
-static void printEqualSizes(OStream &json, const AttentionSite &site,
-                            ArrayRef<KernelParameter> parameters) {
+/// Which dynamic sizes are one, and how large it may be.
+static void printSizes(OStream &json, const AttentionSite &site,
+                       ArrayRef<KernelParameter> parameters) {
   for (ArrayRef<BoundaryDim> dims : site.equalSizes) {
     // (parameter, dimension), where a result is a parameter too.
     SmallVector<std::pair<unsigned, unsigned>> equal;
@@ -101,7 +99,14 @@ static void printEqualSizes(OStream &json, const AttentionSite &site,
         equal.push_back(entry);
         dynamic |= ShapedType::isDynamic(parameter.shape[dim.dim]);
       }
-    if (dynamic && equal.size() > 1)
+    if (!dynamic)
+      continue;
+    json.object([&] {
+      json.attribute("argument", equal.front().first);
+      json.attribute("dim", equal.front().second);
+      json.attribute("max", maxLength);
+    });
+    if (equal.size() > 1)
       json.object([&] {
         json.attributeArray("equal", [&] {
           for (auto [parameter, dim] : equal)
@@ -151,7 +156,7 @@ mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
     ArrayRef<AttentionSite> sites = invocation.getAttention().sites;
     json.attributeArray("preconditions", [&] {
       for (const AttentionSite &site : sites)
-        printEqualSizes(json, site, kernel.parameters);
+        printSizes(json, site, kernel.parameters);
     });
     json.attributeObject("image", [&] {
       if (!files.ptx.empty())

@@ -28,6 +28,8 @@ struct KernelParameter {
   SmallVector<int64_t> shape;
   reference::DType dtype;
   bool isWritten;
+  /// Bytes of the widest access to it: rows have to begin at multiples of that.
+  int64_t accessBytes;
   /// The result of the entry that it is, if it is one.
   std::optional<int64_t> result;
 };

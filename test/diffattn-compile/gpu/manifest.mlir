@@ -34,8 +34,8 @@
 // CHECK-NEXT:   64
 // CHECK-NEXT: ],
 // CHECK-NEXT: "access": "read",
-// CHECK-NEXT: "alignment": 16,
-// CHECK-NEXT: "stride_multiple": 8
+// CHECK-NEXT: "alignment": 2,
+// CHECK-NEXT: "stride_multiple": 1
 // CHECK:      "name": "result0",
 // CHECK-NEXT: "dtype": "f32",
 // CHECK:      "access": "write",

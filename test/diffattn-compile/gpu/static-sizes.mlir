@@ -26,7 +26,24 @@
 
 // DECODE: "grid": [
 // DECODE: "argument": 0,
+// Rows of keys and values are copied by 16 bytes, logits read one by one, results
+// stored in pairs.
+// DECODE: "name": "arg1",
+// DECODE: "alignment": 16,
+// DECODE-NEXT: "stride_multiple": 8
+// DECODE: "name": "arg2",
+// DECODE: "alignment": 16,
+// DECODE-NEXT: "stride_multiple": 8
+// DECODE: "name": "arg3",
+// DECODE: "alignment": 2,
+// DECODE-NEXT: "stride_multiple": 1
+// DECODE: "name": "arg4",
 // DECODE: "access": "write",
+// DECODE-NEXT: "alignment": 4,
+// DECODE-NEXT: "stride_multiple": 2
+// DECODE: "preconditions": [
+// DECODE: "max": 536870911
+// DECODE: "equal": [
 
 // RAGGED: "grid": [
 // RAGGED: "constant": 2
