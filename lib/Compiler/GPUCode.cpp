@@ -11,6 +11,8 @@
 #include "diffattn/Dialect/Tile/IR/Tile.h"
 #include "diffattn/Target/PTXEmission.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/ScopeExit.h"
+#include <thread>
 
 using namespace mlir;
 using namespace mlir::diffattn;
@@ -86,8 +88,24 @@ mlir::diffattn::emitGPUCode(gpu::GPUModuleOp module, const GPUTarget &target,
     llvm::consumeError(ptxas.takeError());
     return code;
   }
-  for (StringRef chip : target.assembledFor) {
-    llvm::Expected<AssembledCode> assembled = assemble(*ptxas, code.ptx, chip);
+  // All chips at once: each takes seconds in a process of its own.
+  std::vector<std::optional<llvm::Expected<AssembledCode>>> all(
+      target.assembledFor.size());
+  std::vector<std::thread> threads;
+  for (auto [chip, result] : llvm::zip_equal(target.assembledFor, all))
+    threads.emplace_back([&, chip = chip, &result = result] {
+      result.emplace(assemble(*ptxas, code.ptx, chip));
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  // An error is one, whatever the other chips say.
+  llvm::scope_exit dropOthers([&] {
+    for (auto &result : all)
+      if (result && !*result)
+        llvm::consumeError(result->takeError());
+  });
+  for (auto [chip, result] : llvm::zip_equal(target.assembledFor, all)) {
+    llvm::Expected<AssembledCode> &assembled = *result;
     if (!assembled)
       return module.emitError(llvm::toString(assembled.takeError()));
     if (llvm::Error error =
