@@ -19,19 +19,19 @@
 // NONE-NOT: error:
 // CHIP: error: unknown target 'sm_75', expected one of {{.*}}sm_80, sm_86, sm_89, sm_90, sm_90a, sm_120
 // CHIP-NOT: error:
-// DIM: error: 'diffattn.attention' op expects a head dimension of 64, 96, 128, 192 or 256 on GPU target 'sm_80', but got 72; the nearest legal one is 64
+// DIM: error: 'diffattn.attention' op expects a head dimension of 64, 96, 128, 192 or 256 on GPU target 'sm_80', but got 72; the nearest legal one is 96
 // DIM-NOT: error:
 
 //--- f32.mlir
-func.func @layer(%q: tensor<1x?x2x64xf32>, %k: tensor<1x?x1x?xf32>,
-                 %l: tensor<1x?x1xf32>, %o: tensor<1x?x1x?xf32>) -> tensor<1x?x1x?xf32> {
+func.func @layer(%q: tensor<1x?x2x64xf32>, %k: tensor<1x?x1x64xf32>,
+                 %l: tensor<1x?x1xf32>, %o: tensor<1x?x1x64xf32>) -> tensor<1x?x1x64xf32> {
   %0 = diffattn.attention query(%q : tensor<1x?x2x64xf32>)
-      key(%k : tensor<1x?x1x?xf32>) value(%k : tensor<1x?x1x?xf32>)
-      lambda(%l : tensor<1x?x1xf32>) outs(%o : tensor<1x?x1x?xf32>)
-  return %0 : tensor<1x?x1x?xf32>
+      key(%k : tensor<1x?x1x64xf32>) value(%k : tensor<1x?x1x64xf32>)
+      lambda(%l : tensor<1x?x1xf32>) outs(%o : tensor<1x?x1x64xf32>)
+  return %0 : tensor<1x?x1x64xf32>
 }
 //--- projection.mlir
-!t = tensor<1x?x1x?xf16>
+!t = tensor<1x?x1x64xf16>
 func.func @layer(%q: tensor<1x?x2x64xf16>, %k: !t, %l: tensor<1x?x1xf16>, %o: !t) -> !t {
   %keys = linalg.add ins(%k, %k : !t, !t) outs(%o : !t) -> !t
   %0 = diffattn.attention query(%q : tensor<1x?x2x64xf16>) key(%keys : !t) value(%k : !t)
@@ -39,7 +39,7 @@ func.func @layer(%q: tensor<1x?x2x64xf16>, %k: !t, %l: tensor<1x?x1xf16>, %o: !t
   return %0 : !t
 }
 //--- two.mlir
-!t = tensor<1x?x1x?xf16>
+!t = tensor<1x?x1x64xf16>
 func.func @layer(%q: tensor<1x?x2x64xf16>, %k: !t, %l: tensor<1x?x1xf16>, %o: !t, %p: !t) -> (!t, !t) {
   %0 = diffattn.attention query(%q : tensor<1x?x2x64xf16>) key(%k : !t) value(%k : !t)
       lambda(%l : tensor<1x?x1xf16>) outs(%o : !t)
