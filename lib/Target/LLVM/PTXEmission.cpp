@@ -11,7 +11,9 @@
 #include "MachineCode.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/CallingConv.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Module.h"
@@ -82,6 +84,20 @@ static void sinkSharedAddresses(llvm::Module &module) {
   }
 }
 
+/// Asks ptxas, too, to leave loops as they are (`.pragma "nounroll"`): kernels
+/// unroll what they want unrolled, and two copies of a loop whose accumulators
+/// take half of the registers spill.
+static void forbidUnrolling(llvm::Module &module) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    llvm::DominatorTree dominators(function);
+    llvm::LoopInfo loops(dominators);
+    for (llvm::Loop *loop : loops.getLoopsInPreorder())
+      loop->setLoopAlreadyUnrolled();
+  }
+}
+
 /// Translates and optimises `module` for `machine`.
 static FailureOr<std::unique_ptr<llvm::Module>>
 translate(gpu::GPUModuleOp module, llvm::LLVMContext &context,
@@ -98,6 +114,7 @@ translate(gpu::GPUModuleOp module, llvm::LLVMContext &context,
   // matrix instructions take one by one.
   diffattn::detail::optimize(*llvmModule, machine, /*vectorize=*/false);
   sinkSharedAddresses(*llvmModule);
+  forbidUnrolling(*llvmModule);
   if (std::optional<StringRef> name = findUndefined(*llvmModule))
     return module.emitOpError("calls '")
            << *name << "', which is not defined; only functions of the module "

@@ -53,6 +53,9 @@ struct LowerDot : OpConversionPattern<DotOp> {
           value = LLVM::ExtractValueOp::create(rewriter, loc, product, i);
       }
     }
+    // Operands of later steps are not read before this step's products: ptxas
+    // would read them all at once, and spill accumulators for them.
+    NVVM::SyncWarpOp::create(rewriter, loc, createI32(rewriter, loc, -1));
     rewriter.replaceOpWithMultiple(op, {acc});
     return success();
   }
