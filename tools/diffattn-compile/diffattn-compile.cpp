@@ -156,8 +156,9 @@ static int compileOnce(const ToolOptions &options, llvm::SourceMgr &sources,
 static std::vector<ToolOptions> getAttempts(const ToolOptions &options) {
   std::vector<ToolOptions> attempts = {options};
   const CompilerOptions &given = options.compiler;
-  if (given.from != Phase::Input || given.pipeline.keyTile || given.pipeline.warps ||
-      given.pipeline.stages || !llvm::StringRef(given.pipeline.target).starts_with("sm_"))
+  if (given.from != Phase::Input || given.pipeline.keyTile ||
+      given.pipeline.warps || given.pipeline.stages ||
+      !llvm::StringRef(given.pipeline.target).starts_with("sm_"))
     return attempts;
   struct Variation {
     int64_t keyTile, stages;
@@ -183,7 +184,8 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
         std::string text = diagnostic.str();
         bool isRetry = firstFailure.has_value();
         spills |= StringRef(text).contains(" spills ");
-        illegal |= isRetry && diagnostic.getSeverity() == DiagnosticSeverity::Error;
+        illegal |=
+            isRetry && diagnostic.getSeverity() == DiagnosticSeverity::Error;
         if (spills && !firstFailure)
           firstFailure = text;
         // Others see what is no reason to go on.

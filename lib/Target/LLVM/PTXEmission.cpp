@@ -55,11 +55,12 @@ static std::optional<StringRef> findUndefined(const llvm::Module &module) {
   return std::nullopt;
 }
 
-/// Moves constant distances from shared memory pointers to the instructions that
-/// use them, which take them as immediates. Loop-invariant code motion has put
-/// each sum in front of the loop: dozens of registers, one per `ldmatrix`, where
-/// a few bases do. (Instruction selection looks at one block at a time, and
-/// CodeGenPrepare sinks the addresses of loads and stores, not of intrinsics.)
+/// Moves constant distances from shared memory pointers to the instructions
+/// that use them, which take them as immediates. Loop-invariant code motion has
+/// put each sum in front of the loop: dozens of registers, one per `ldmatrix`,
+/// where a few bases do. (Instruction selection looks at one block at a time,
+/// and CodeGenPrepare sinks the addresses of loads and stores, not of
+/// intrinsics.)
 static void sinkSharedAddresses(llvm::Module &module) {
   constexpr unsigned sharedMemory = 3;
   SmallVector<llvm::Use *> addresses;

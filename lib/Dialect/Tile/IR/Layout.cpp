@@ -107,9 +107,11 @@ bool mlir::diffattn::tile::isExactCover(ArrayRef<Digit> digits,
 // The layouts that matrix instructions ask for
 //===----------------------------------------------------------------------===//
 
-FragmentAttr mlir::diffattn::tile::getRowFragment(
-    MLIRContext *context, ArrayRef<Digit> rows, int64_t columnDim,
-    int64_t columns, int64_t warps) {
+FragmentAttr mlir::diffattn::tile::getRowFragment(MLIRContext *context,
+                                                  ArrayRef<Digit> rows,
+                                                  int64_t columnDim,
+                                                  int64_t columns,
+                                                  int64_t warps) {
   int64_t blocks = getNumIndices(rows) / 16;
   if (getNumIndices(rows) % (16 * warps) || columns % 8)
     return {};
@@ -154,7 +156,8 @@ FragmentAttr mlir::diffattn::tile::getColumnFragment(MLIRContext *context,
     return {};
   return FragmentAttr::get(
       context,
-      normalize({{kDim, 2, 1}, {kDim, 2, 8}, {nDim, n / 8, 8}, {kDim, k / 16, 16}}),
+      normalize(
+          {{kDim, 2, 1}, {kDim, 2, 8}, {nDim, n / 8, 8}, {kDim, k / 16, 16}}),
       normalize({{kDim, 4, 2}, {nDim, 8, 1}}),
       normalize({{Digit::copies, warps, 1}}));
 }

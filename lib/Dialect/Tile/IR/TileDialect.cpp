@@ -84,9 +84,9 @@ static ParseResult parseDigit(AsmParser &parser, Digit &digit) {
 }
 
 static ParseResult parseDigits(AsmParser &parser, Digits &digits) {
-  return parser.parseCommaSeparatedList(
-      AsmParser::Delimiter::Square,
-      [&] { return parseDigit(parser, digits.emplace_back()); });
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parseDigit(parser, digits.emplace_back());
+  });
 }
 
 static void printDigits(AsmPrinter &printer, ArrayRef<Digit> digits) {
@@ -103,9 +103,9 @@ static void printDigits(AsmPrinter &printer, ArrayRef<Digit> digits) {
   printer << ']';
 }
 
-static LogicalResult
-verifyDigits(function_ref<InFlightDiagnostic()> emitError, StringRef name,
-             ArrayRef<Digit> digits, bool allowCopies) {
+static LogicalResult verifyDigits(function_ref<InFlightDiagnostic()> emitError,
+                                  StringRef name, ArrayRef<Digit> digits,
+                                  bool allowCopies) {
   // Bounds keep products of extents far from overflow.
   constexpr int64_t bound = 1 << 16, maxIndices = 1 << 20;
   int64_t indices = 1;
@@ -118,9 +118,8 @@ verifyDigits(function_ref<InFlightDiagnostic()> emitError, StringRef name,
     if (digit.dim == Digit::copies && !allowCopies)
       return emitError() << "expects no copies among the " << name << " digits";
     if ((indices *= digit.extent) > maxIndices)
-      return emitError() << "expects " << name
-                         << " digits that tell at most " << maxIndices
-                         << " indices apart";
+      return emitError() << "expects " << name << " digits that tell at most "
+                         << maxIndices << " indices apart";
   }
   if (digits.size() > 16 || normalize(digits) != Digits(digits))
     return emitError() << "expects " << name
@@ -158,10 +157,9 @@ Attribute FragmentAttr::parse(AsmParser &parser, Type) {
       parser.parseEqual() || parseDigits(parser, warps) ||
       parser.parseGreater())
     return {};
-  return parser.getChecked<FragmentAttr>(loc, parser.getContext(),
-                                         ArrayRef<Digit>(registers),
-                                         ArrayRef<Digit>(lanes),
-                                         ArrayRef<Digit>(warps));
+  return parser.getChecked<FragmentAttr>(
+      loc, parser.getContext(), ArrayRef<Digit>(registers),
+      ArrayRef<Digit>(lanes), ArrayRef<Digit>(warps));
 }
 
 void FragmentAttr::print(AsmPrinter &printer) const {
@@ -384,7 +382,9 @@ int64_t BufferType::getSlotBytes() const {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-int64_t BufferType::getTotalBytes() const { return getSlots() * getSlotBytes(); }
+int64_t BufferType::getTotalBytes() const {
+  return getSlots() * getSlotBytes();
+}
 
 BufferType BufferType::getSlotType() const {
   return get(getContext(), 1, getShape(), getElementType(), getLayout());
@@ -394,11 +394,11 @@ BufferType BufferType::getSlotType() const {
 // BarriersType, TensorMapType
 //===----------------------------------------------------------------------===//
 
-LogicalResult
-BarriersType::verify(function_ref<InFlightDiagnostic()> emitError,
-                     int64_t count) {
+LogicalResult BarriersType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t count) {
   if (count < 1 || count > 64)
-    return emitError() << "expects between 1 and 64 barriers, but got " << count;
+    return emitError() << "expects between 1 and 64 barriers, but got "
+                       << count;
   return success();
 }
 
@@ -437,9 +437,8 @@ Type TensorMapType::parse(AsmParser &parser) {
       parser.parseKeyword("swizzle") || parser.parseEqual() ||
       parser.parseInteger(swizzle) || parser.parseGreater())
     return {};
-  return parser.getChecked<TensorMapType>(loc, parser.getContext(),
-                                          ArrayRef<int64_t>(box), elementType,
-                                          swizzle);
+  return parser.getChecked<TensorMapType>(
+      loc, parser.getContext(), ArrayRef<int64_t>(box), elementType, swizzle);
 }
 
 void TensorMapType::print(AsmPrinter &printer) const {

@@ -24,7 +24,8 @@ static ParseResult parseReduceKind(OpAsmParser &parser, ReduceKindAttr &kind) {
     return failure();
   std::optional<ReduceKind> value = symbolizeReduceKind(name);
   if (!value)
-    return parser.emitError(loc) << "expects add or max, but got '" << name << "'";
+    return parser.emitError(loc)
+           << "expects add or max, but got '" << name << "'";
   kind = ReduceKindAttr::get(parser.getContext(), *value);
   return success();
 }
@@ -230,8 +231,7 @@ LogicalResult DotOp::verify() {
     return emitOpError("expects a right operand of rank 2 and an accumulator "
                        "of the left operand's rank, at least 2");
   int64_t k = rhs[getTransposed() ? 1 : 0], n = rhs[getTransposed() ? 0 : 1];
-  if (lhs.back() != k || acc.back() != n ||
-      lhs.drop_back() != acc.drop_back())
+  if (lhs.back() != k || acc.back() != n || lhs.drop_back() != acc.drop_back())
     return emitOpError("expects shapes that agree: left rows x k, right ")
            << (getTransposed() ? "n x k" : "k x n")
            << ", accumulator rows x n, with k = " << k << " and n = " << n;
@@ -256,8 +256,8 @@ LogicalResult DotOp::verify() {
   }
   if (FragmentAttr found = getFragment(rhsType)) {
     int64_t kDim = getTransposed() ? 1 : 0;
-    FragmentAttr expected = getColumnFragment(getContext(), 1 - kDim, n, kDim,
-                                              k, rows->warps);
+    FragmentAttr expected =
+        getColumnFragment(getContext(), 1 - kDim, n, kDim, k, rows->warps);
     if (found != expected)
       return emitOpError("expects the right operand in the layout ")
              << expected << ", but got " << found;
@@ -345,13 +345,14 @@ LogicalResult MaskOp::verify() {
   for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
     SmallVector<int64_t> coefficients;
     SimpleAffineExprFlattener flattener(set.getNumDims(), set.getNumSymbols());
-    if (set.isEq(i) ||
-        failed(flattener.walkPostOrder(set.getConstraint(i))) ||
+    if (set.isEq(i) || failed(flattener.walkPostOrder(set.getConstraint(i))) ||
         flattener.numLocals != 0)
-      return emitOpError("expects inequalities that are linear, but constraint ")
+      return emitOpError(
+                 "expects inequalities that are linear, but constraint ")
              << i << " is not";
     ArrayRef<int64_t> row = flattener.operandExprStack.back();
-    auto symbols = row.drop_front(set.getNumDims()).take_front(set.getNumSymbols());
+    auto symbols =
+        row.drop_front(set.getNumDims()).take_front(set.getNumSymbols());
     if (llvm::any_of(row.take_front(set.getNumDims()),
                      [](int64_t c) { return c < -1 || c > 1; }) ||
         llvm::count_if(symbols, [](int64_t c) { return c != 0; }) > 1 ||

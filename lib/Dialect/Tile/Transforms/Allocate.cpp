@@ -116,18 +116,18 @@ struct AllocatePass : diffattn::tile::impl::AllocatePassBase<AllocatePass> {
                                  << "; choose smaller tiles or fewer stages";
       for (Lifetime &lifetime : placed)
         error.attachNote(lifetime.alloc.getLoc())
-            << getBytes(lifetime) << " bytes: "
-            << lifetime.alloc.getBuffer().getType();
+            << getBytes(lifetime)
+            << " bytes: " << lifetime.alloc.getBuffer().getType();
       return signalPassFailure();
     }
-    kernel->setAttr(attr::sharedBytes,
-                    IntegerAttr::get(IntegerType::get(&getContext(), 64), total));
+    kernel->setAttr(
+        attr::sharedBytes,
+        IntegerAttr::get(IntegerType::get(&getContext(), 64), total));
   }
 
 private:
   /// The lowest offset at which `lifetime` meets no buffer alive with it.
-  static int64_t findOffset(const Lifetime &lifetime,
-                            ArrayRef<Lifetime> placed,
+  static int64_t findOffset(const Lifetime &lifetime, ArrayRef<Lifetime> placed,
                             const BarrierCount &barriers) {
     SmallVector<std::pair<int64_t, int64_t>> taken;
     for (const Lifetime &other : placed) {

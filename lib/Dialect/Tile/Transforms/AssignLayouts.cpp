@@ -123,8 +123,8 @@ LogicalResult LayoutAssignment::assignProduct(DotOp dot) {
   assign(dot.getResult(), layout);
   assign(dot.getAcc(), layout);
   if (RankedTensorType lhs = getTensor(dot.getLhs()))
-    assign(dot.getLhs(), getRowFragment(context, rows, last,
-                                        lhs.getShape().back(), warps));
+    assign(dot.getLhs(),
+           getRowFragment(context, rows, last, lhs.getShape().back(), warps));
   return success();
 }
 
@@ -209,15 +209,15 @@ FragmentAttr LayoutAssignment::getNeeded(OpOperand &operand) {
     return ofResult(0) ? ofResult(0).dropDim(broadcast.getDim())
                        : FragmentAttr();
   if (auto transpose = dyn_cast<TransposeOp>(op))
-    return ofResult(0)
-               ? ofResult(0).undoTranspose(transpose.getPermutation())
-               : FragmentAttr();
+    return ofResult(0) ? ofResult(0).undoTranspose(transpose.getPermutation())
+                       : FragmentAttr();
   if (isa<MaskOp>(op) || OpTrait::hasElementwiseMappableTraits(op))
     return ofResult(0);
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return ofResult(operand.getOperandNumber() - loop.getNumControlOperands());
   if (isa<scf::YieldOp>(op))
-    return layouts.lookup(op->getParentOp()->getResult(operand.getOperandNumber()));
+    return layouts.lookup(
+        op->getParentOp()->getResult(operand.getOperandNumber()));
   return layouts.lookup(operand.get());
 }
 
@@ -282,17 +282,16 @@ LogicalResult LayoutAssignment::apply() {
 
 LogicalResult LayoutAssignment::run() {
   separateConstants();
-  WalkResult products = kernel.walk([&](DotOp dot) -> WalkResult {
-    return assignProduct(dot);
-  });
+  WalkResult products =
+      kernel.walk([&](DotOp dot) -> WalkResult { return assignProduct(dot); });
   if (products.wasInterrupted())
     return failure();
   while (!worklist.empty()) {
     Value value = worklist.pop_back_val();
     if (Operation *op = value.getDefiningOp())
       spread(op, value);
-    else if (auto loop = dyn_cast<scf::ForOp>(
-                 value.getParentBlock()->getParentOp()))
+    else if (auto loop =
+                 dyn_cast<scf::ForOp>(value.getParentBlock()->getParentOp()))
       spreadThroughLoop(loop,
                         cast<BlockArgument>(value).getArgNumber() -
                             loop.getNumInductionVars(),

@@ -194,10 +194,11 @@ LogicalResult KernelBuilder::createKernel() {
     kernel.setArgAttr(parameter, attr::result,
                       builder.getI64IntegerAttr(result));
   }
-  if (auto schedule = forall->getAttrOfType<ScheduleAttr>(
-          ScheduleAttr::getTileAttrName());
+  if (auto schedule =
+          forall->getAttrOfType<ScheduleAttr>(ScheduleAttr::getTileAttrName());
       schedule && schedule.getWarps()) {
-    kernel->setAttr(attr::warps, builder.getI64IntegerAttr(*schedule.getWarps()));
+    kernel->setAttr(attr::warps,
+                    builder.getI64IntegerAttr(*schedule.getWarps()));
     kernel->setAttr(attr::stages,
                     builder.getI64IntegerAttr(*schedule.getStages()));
   }
@@ -218,7 +219,8 @@ FailureOr<DictionaryAttr> KernelBuilder::describeFactor(OpFoldResult bound) {
   Value value = cast<Value>(bound);
   int64_t tile = 1;
   if (auto apply = value.getDefiningOp<affine::AffineApplyOp>()) {
-    auto binary = dyn_cast<AffineBinaryOpExpr>(apply.getAffineMap().getResult(0));
+    auto binary =
+        dyn_cast<AffineBinaryOpExpr>(apply.getAffineMap().getResult(0));
     auto divisor = binary ? dyn_cast<AffineConstantExpr>(binary.getRHS())
                           : AffineConstantExpr();
     if (!divisor || binary.getKind() != AffineExprKind::CeilDiv ||
@@ -242,7 +244,8 @@ FailureOr<DictionaryAttr> KernelBuilder::describeFactor(OpFoldResult bound) {
     index = group - groups.begin();
     source = expand.getSrc();
   }
-  auto parameter = dyn_cast_or_null<BlockArgument>(mapping.lookupOrNull(source));
+  auto parameter =
+      dyn_cast_or_null<BlockArgument>(mapping.lookupOrNull(source));
   if (!parameter)
     return failure();
   return builder.getDictionaryAttr({entry("argument", parameter.getArgNumber()),
@@ -292,7 +295,8 @@ KernelBuilder::createBlockCoordinates(Location loc,
   Value rest = narrow(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
   SmallVector<Value> coordinates(bounds.size());
   for (size_t dim = bounds.size(); dim-- > 0;) {
-    Value size = narrow(getValueOrCreateConstantIndexOp(builder, loc, bounds[dim]));
+    Value size =
+        narrow(getValueOrCreateConstantIndexOp(builder, loc, bounds[dim]));
     Value number = rest;
     if (dim != 0) {
       number = arith::RemUIOp::create(builder, loc, rest, size);
@@ -365,9 +369,8 @@ LogicalResult KernelBuilder::mapOp(Operation *op) {
   }
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
     Value source = mapping.lookup(expand.getSrc());
-    SmallVector<OpFoldResult> shape = remap(
-        getMixedValues(expand.getStaticOutputShape(), expand.getOutputShape(),
-                       builder));
+    SmallVector<OpFoldResult> shape = remap(getMixedValues(
+        expand.getStaticOutputShape(), expand.getOutputShape(), builder));
     mapping.map(expand.getResult(),
                 memref::ExpandShapeOp::create(
                     builder, loc, expand.getResultType().getShape(), source,
@@ -462,9 +465,10 @@ Value KernelBuilder::createSubview(Location loc, Value global,
 /// Whether a slice only cuts off what lies beyond the valid extent, before it
 /// is inserted in the result.
 static bool isCutBeforeInsertion(tensor::ExtractSliceOp slice) {
-  return !slice->use_empty() && llvm::all_of(slice->getUsers(), [](Operation *user) {
-    return isa<tensor::ParallelInsertSliceOp>(user);
-  });
+  return !slice->use_empty() &&
+         llvm::all_of(slice->getUsers(), [](Operation *user) {
+           return isa<tensor::ParallelInsertSliceOp>(user);
+         });
 }
 
 LogicalResult KernelBuilder::mapSlice(tensor::ExtractSliceOp slice) {
@@ -494,7 +498,8 @@ LogicalResult KernelBuilder::mapSlice(tensor::ExtractSliceOp slice) {
   for (auto [i, size] : llvm::enumerate(slice.getSourceType().getShape())) {
     if (size == 1)
       continue;
-    std::optional<int64_t> taken = getConstantIntValue(slice.getMixedSizes()[i]),
+    std::optional<int64_t> taken =
+                               getConstantIntValue(slice.getMixedSizes()[i]),
                            offset =
                                getConstantIntValue(slice.getMixedOffsets()[i]);
     if (taken == size) {
@@ -555,7 +560,8 @@ struct LinalgToTilePass : tile::impl::LinalgToTilePassBase<LinalgToTilePass> {
     auto functions = llvm::to_vector(module.getOps<func::FuncOp>());
     if (functions.empty())
       return;
-    auto kernels = gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
+    auto kernels =
+        gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
     for (func::FuncOp function : functions) {
       builder.setInsertionPointToEnd(kernels.getBody());
       if (failed(KernelBuilder(function, builder).build()))

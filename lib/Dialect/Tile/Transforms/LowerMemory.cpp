@@ -26,7 +26,8 @@ static FragmentAttr getFragment(Type type) {
 }
 
 /// The module's dynamic shared memory, one array for all kernels.
-static LLVM::GlobalOp getSharedMemory(gpu::GPUModuleOp module, OpBuilder &builder) {
+static LLVM::GlobalOp getSharedMemory(gpu::GPUModuleOp module,
+                                      OpBuilder &builder) {
   constexpr StringLiteral name = "diffattn_shared";
   if (auto found = module.lookupSymbol<LLVM::GlobalOp>(name))
     return found;
@@ -64,7 +65,8 @@ namespace {
 struct GlobalView {
   GlobalView(OpBuilder &builder, Location loc, Value memref)
       : type(cast<MemRefType>(memref.getType())),
-        metadata(memref::ExtractStridedMetadataOp::create(builder, loc, memref)),
+        metadata(
+            memref::ExtractStridedMetadataOp::create(builder, loc, memref)),
         bytes(type.getElementTypeBitWidth() / 8) {
     Value start = memref::ExtractAlignedPointerAsIndexOp::create(
         builder, loc, metadata.getBaseBuffer());
@@ -116,8 +118,8 @@ struct GlobalView {
   }
 
   static Value pointer(OpBuilder &builder, Location loc, Value address) {
-    Value number = arith::IndexCastOp::create(builder, loc,
-                                              builder.getI64Type(), address);
+    Value number =
+        arith::IndexCastOp::create(builder, loc, builder.getI64Type(), address);
     return LLVM::IntToPtrOp::create(
         builder, loc, LLVM::LLVMPointerType::get(builder.getContext(), 1),
         number);
@@ -139,7 +141,8 @@ public:
         thread(createThreadCoordinates(builder, loc, layout, tile.getRank())),
         address(view.getThreadAddress(builder, loc, thread)) {
     for (unsigned dim = 0; dim < tile.getRank(); ++dim)
-      extents.push_back(view.getExtent(builder, loc, dim, tile.getDimSize(dim)));
+      extents.push_back(
+          view.getExtent(builder, loc, dim, tile.getDimSize(dim)));
   }
 
   SmallVector<int64_t> getPosition(int64_t reg) {
@@ -166,9 +169,9 @@ public:
             arith::AddIOp::create(builder, loc, coordinate, thread[dim]);
       Value valid = arith::CmpIOp::create(
           builder, loc, arith::CmpIPredicate::slt, coordinate, extent);
-      guard = guard ? arith::AndIOp::create(builder, loc, guard, valid)
-                          .getResult()
-                    : valid;
+      guard =
+          guard ? arith::AndIOp::create(builder, loc, guard, valid).getResult()
+                : valid;
     }
     return guard;
   }
@@ -178,9 +181,9 @@ public:
     for (auto [dim, coordinate] : llvm::enumerate(position)) {
       if (!coordinate)
         continue;
-      Value step = arith::MulIOp::create(
-          builder, loc, view.getStride(builder, loc, dim),
-          GlobalView::index(builder, loc, coordinate));
+      Value step =
+          arith::MulIOp::create(builder, loc, view.getStride(builder, loc, dim),
+                                GlobalView::index(builder, loc, coordinate));
       place = arith::AddIOp::create(builder, loc, place, step);
     }
     return GlobalView::pointer(builder, loc, place);
@@ -198,9 +201,9 @@ public:
                                               createI32(builder, loc, place));
           copy = arith::RemUIOp::create(builder, loc, copy,
                                         createI32(builder, loc, digit.extent));
-          Value first = arith::CmpIOp::create(
-              builder, loc, arith::CmpIPredicate::eq, copy,
-              createI32(builder, loc, 0));
+          Value first =
+              arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                    copy, createI32(builder, loc, 0));
           result = result ? arith::AndIOp::create(builder, loc, result, first)
                                 .getResult()
                           : first;
@@ -231,8 +234,8 @@ struct LowerLoad : OpConversionPattern<LoadOp> {
     auto type = op.getResult().getType();
     GlobalAccess access(rewriter, loc, op.getSource(), type);
     Type element = type.getElementType();
-    Value zero = arith::ConstantOp::create(rewriter, loc,
-                                           rewriter.getZeroAttr(element));
+    Value zero =
+        arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(element));
     SmallVector<Value> registers;
     for (int64_t reg = 0, end = access.layout.getNumRegisters(); reg < end;
          ++reg) {
@@ -361,7 +364,8 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     auto [byThread, byPass] = *digits;
     int64_t passes = chunks / threads;
     auto offsets = ThreadOffsets::fit(
-        threads, passes, std::max<int64_t>(type.getLayout().getSwizzle() * 8, 16),
+        threads, passes,
+        std::max<int64_t>(type.getLayout().getSwizzle() * 8, 16),
         [&](int64_t thread, int64_t pass) {
           int64_t chunk = thread + threads * std::max<int64_t>(pass, 0);
           return type.getLayout().applySwizzle(16 * chunk);
@@ -397,9 +401,9 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     if (threads == warps.getInt() * 32) {
       emit(rewriter);
     } else {
-      Value takesPart = arith::CmpIOp::create(
-          rewriter, loc, arith::CmpIPredicate::ult, thread,
-          createI32(rewriter, loc, threads));
+      Value takesPart =
+          arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ult,
+                                thread, createI32(rewriter, loc, threads));
       auto branch = scf::IfOp::create(rewriter, loc, takesPart, false);
       OpBuilder body = branch.getThenBodyBuilder();
       emit(body);
@@ -465,14 +469,15 @@ private:
       if (dim + 1 == from.size()) { // contiguous
         pointer = LLVM::GEPOp::create(
             builder, loc, pointer.getType(), builder.getI8Type(), pointer,
-            ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(distance * view.bytes)});
+            ArrayRef<LLVM::GEPArg>{
+                static_cast<int32_t>(distance * view.bytes)});
         continue;
       }
-      Value step = arith::MulIOp::create(
-          builder, loc, view.getStride(builder, loc, dim),
-          GlobalView::index(builder, loc, distance));
-      step = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                        step);
+      Value step =
+          arith::MulIOp::create(builder, loc, view.getStride(builder, loc, dim),
+                                GlobalView::index(builder, loc, distance));
+      step =
+          arith::IndexCastOp::create(builder, loc, builder.getI64Type(), step);
       pointer = LLVM::GEPOp::create(builder, loc, pointer.getType(),
                                     builder.getI8Type(), pointer,
                                     ArrayRef<LLVM::GEPArg>{step});
@@ -493,12 +498,12 @@ private:
       Value left = extent;
       if (coordinates[dim])
         left = arith::SubIOp::create(builder, loc, left, coordinates[dim]);
-      Value inside = arith::CmpIOp::create(
-          builder, loc, arith::CmpIPredicate::sgt, left,
-          createI32(builder, loc, position[dim]));
-      valid = valid ? arith::AndIOp::create(builder, loc, valid, inside)
-                          .getResult()
-                    : inside;
+      Value inside =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt, left,
+                                createI32(builder, loc, position[dim]));
+      valid =
+          valid ? arith::AndIOp::create(builder, loc, valid, inside).getResult()
+                : inside;
     }
     if (!valid)
       return {};
@@ -539,8 +544,8 @@ struct LowerAlloc : OpConversionPattern<AllocOp> {
                   ConversionPatternRewriter &rewriter) const override {
     if (!op.getOffset())
       return op.emitOpError("expects an offset; run diffattn-tile-allocate");
-    rewriter.replaceOp(op, createSharedAddress(rewriter, op.getLoc(), op,
-                                               *op.getOffset()));
+    rewriter.replaceOp(
+        op, createSharedAddress(rewriter, op.getLoc(), op, *op.getOffset()));
     return success();
   }
 };
@@ -556,8 +561,8 @@ struct LowerSlot : OpConversionPattern<SlotOp> {
     Value offset = arith::MulIOp::create(
         rewriter, loc, index,
         createI32(rewriter, loc, op.getRing().getType().getSlotBytes()));
-    Value address = arith::AddIOp::create(rewriter, loc,
-                                          adaptor.getRing().front(), offset);
+    Value address =
+        arith::AddIOp::create(rewriter, loc, adaptor.getRing().front(), offset);
     rewriter.replaceOp(op, address);
     return success();
   }
@@ -595,7 +600,8 @@ struct LowerLocalLoad : OpConversionPattern<LocalLoadOp> {
               2 * matrix, transposed ? 0 : 4 * row, thread / 32, rank);
           if (transposed)
             position[pairDim] += row;
-          for (auto [value, offset] : llvm::zip_equal(position, op.getOffsets()))
+          for (auto [value, offset] :
+               llvm::zip_equal(position, op.getOffsets()))
             value += isOrigin ? 0 : offset;
           return source.getLayout().getByteOffset(position,
                                                   source.getElementBytes());
@@ -612,7 +618,8 @@ struct LowerLocalLoad : OpConversionPattern<LocalLoadOp> {
           rewriter, loc, adaptor.getSource().front(), base, load);
       for (Value value :
            createLoad(rewriter, loc, pointer, perLoad, transposed))
-        registers.push_back(LLVM::BitcastOp::create(rewriter, loc, pair, value));
+        registers.push_back(
+            LLVM::BitcastOp::create(rewriter, loc, pair, value));
     }
     rewriter.replaceOpWithMultiple(op, {registers});
     return success();
@@ -636,8 +643,8 @@ private:
     if (inner.stride != 1 || inner.extent % 8)
       return false;
     transposed = inner.dim != inPair.dim;
-    return !transposed || (across == Digit{inner.dim, 8, 1} &&
-                           lanes->second.size() == 1);
+    return !transposed ||
+           (across == Digit{inner.dim, 8, 1} && lanes->second.size() == 1);
   }
 
   static SmallVector<Value> createLoad(OpBuilder &builder, Location loc,

@@ -19,8 +19,8 @@ namespace {
 
 /// One step of 16 along k: a grid of mma.sync.m16n8k16 (PTX ISA, "Matrix
 /// fragments for mma.m16n8k16"). In the layouts that DotOp verifies, block b of
-/// 16 rows has the A registers 4b ... 4b+3, block j of 8 columns the B registers
-/// 2j, 2j+1, and their product the accumulators 4(j + n/8 b) ... + 3.
+/// 16 rows has the A registers 4b ... 4b+3, block j of 8 columns the B
+/// registers 2j, 2j+1, and their product the accumulators 4(j + n/8 b) ... + 3.
 struct LowerDot : OpConversionPattern<DotOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -29,8 +29,9 @@ struct LowerDot : OpConversionPattern<DotOp> {
     auto lhsType = dyn_cast<RankedTensorType>(op.getLhs().getType());
     auto rhsType = dyn_cast<RankedTensorType>(op.getRhs().getType());
     if (!lhsType || !rhsType || lhsType.getShape().back() != 16)
-      return op.emitOpError("expects operands in registers in steps of 16 along "
-                            "k; run diffattn-tile-select-operands");
+      return op.emitOpError(
+          "expects operands in registers in steps of 16 along "
+          "k; run diffattn-tile-select-operands");
     Location loc = op.getLoc();
     SmallVector<Value> a = toOperands(rewriter, loc, adaptor.getLhs()),
                        b = toOperands(rewriter, loc, adaptor.getRhs()),
@@ -45,10 +46,10 @@ struct LowerDot : OpConversionPattern<DotOp> {
       for (size_t row = 0; row < rows; ++row) {
         auto accumulators =
             MutableArrayRef(acc).slice(4 * (column + columns * row), 4);
-        Value product = createProduct(
-            rewriter, loc, resultType, ArrayRef(a).slice(4 * row, 4),
-            ArrayRef(b).slice(2 * column, 2), accumulators,
-            lhsType.getElementType());
+        Value product = createProduct(rewriter, loc, resultType,
+                                      ArrayRef(a).slice(4 * row, 4),
+                                      ArrayRef(b).slice(2 * column, 2),
+                                      accumulators, lhsType.getElementType());
         for (auto [i, value] : llvm::enumerate(accumulators))
           value = LLVM::ExtractValueOp::create(rewriter, loc, product, i);
       }
@@ -68,7 +69,8 @@ private:
     for (Value pair : pairs) {
       auto type = cast<VectorType>(pair.getType());
       if (type.getElementType().isBF16())
-        pair = LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), pair);
+        pair =
+            LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), pair);
       operands.push_back(pair);
     }
     return operands;

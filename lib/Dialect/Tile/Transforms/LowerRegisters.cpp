@@ -26,8 +26,8 @@ static FragmentAttr getFragment(Type type) {
                 : FragmentAttr();
 }
 
-static Value combine(OpBuilder &builder, Location loc, ReduceKind kind,
-                     Value a, Value b) {
+static Value combine(OpBuilder &builder, Location loc, ReduceKind kind, Value a,
+                     Value b) {
   if (kind == ReduceKind::Add)
     return arith::AddFOp::create(builder, loc, a, b);
   return LLVM::MaxNumOp::create(builder, loc, a, b);
@@ -187,7 +187,8 @@ struct LowerElementwise : ConversionPattern {
       return failure();
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     SmallVector<SmallVector<Value>> inputs;
-    for (auto [operand, values] : llvm::zip_equal(op->getOperands(), operands)) {
+    for (auto [operand, values] :
+         llvm::zip_equal(op->getOperands(), operands)) {
       auto operandType = dyn_cast<RankedTensorType>(operand.getType());
       if (!operandType)
         return rewriter.notifyMatchFailure(op, "scalar operand");
@@ -279,29 +280,29 @@ struct LowerMask : OpConversionPattern<MaskOp> {
       SmallVector<int64_t> needed;
       for (int64_t reg = 0, end = result.size(); reg < end; ++reg) {
         needed.push_back(0);
-        for (auto [coefficient, place] : llvm::zip(
-                 row, layout.getCoordinates(reg, 0, 0, rank)))
+        for (auto [coefficient, place] :
+             llvm::zip(row, layout.getCoordinates(reg, 0, 0, rank)))
           needed.back() -= coefficient * place;
       }
       Value limit = createLimit(op, adaptor, row, thread, rewriter);
       Value &shared = limits[needed];
-      shared = shared ? arith::MinSIOp::create(rewriter, loc, shared, limit)
-                            .getResult()
-                      : limit;
+      shared =
+          shared
+              ? arith::MinSIOp::create(rewriter, loc, shared, limit).getResult()
+              : limit;
     }
     SmallVector<Value> kept(result.size());
     for (auto &[needed, limit] : limits) {
       for (auto [keep, least] : llvm::zip_equal(kept, needed)) {
-        Value holds = arith::CmpIOp::create(
-            rewriter, loc, arith::CmpIPredicate::sge, limit,
-            createI32(rewriter, loc, least));
-        keep = keep ? arith::AndIOp::create(rewriter, loc, keep, holds)
-                          .getResult()
-                    : holds;
+        Value holds =
+            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sge,
+                                  limit, createI32(rewriter, loc, least));
+        keep =
+            keep ? arith::AndIOp::create(rewriter, loc, keep, holds).getResult()
+                 : holds;
       }
     }
-    Value fill =
-        arith::ConstantOp::create(rewriter, loc, op.getFillAttr());
+    Value fill = arith::ConstantOp::create(rewriter, loc, op.getFillAttr());
     for (auto [value, keep] : llvm::zip_equal(result, kept))
       if (keep)
         value = arith::SelectOp::create(rewriter, loc, keep, value, fill);
@@ -326,8 +327,8 @@ private:
       auto index = [&](int64_t value) {
         return arith::ConstantIndexOp::create(rewriter, loc, value);
       };
-      Value clamped = arith::MinSIOp::create(rewriter, loc, values.front(),
-                                             index(far));
+      Value clamped =
+          arith::MinSIOp::create(rewriter, loc, values.front(), index(far));
       clamped = arith::MaxSIOp::create(rewriter, loc, clamped, index(-far));
       limit = arith::AddIOp::create(
           rewriter, loc, limit,
@@ -337,12 +338,11 @@ private:
     for (unsigned dim = 0; dim < rank; ++dim) {
       if (!row[dim] || !thread[dim])
         continue;
-      limit = row[dim] > 0 ? arith::AddIOp::create(rewriter, loc, limit,
-                                                   thread[dim])
-                                 .getResult()
-                           : arith::SubIOp::create(rewriter, loc, limit,
-                                                   thread[dim])
-                                 .getResult();
+      limit = row[dim] > 0
+                  ? arith::AddIOp::create(rewriter, loc, limit, thread[dim])
+                        .getResult()
+                  : arith::SubIOp::create(rewriter, loc, limit, thread[dim])
+                        .getResult();
     }
     return limit;
   }
@@ -396,11 +396,10 @@ private:
   /// `value` of the lane whose number differs by `mask`.
   static Value createShuffle(OpBuilder &builder, Location loc, Value value,
                              int64_t mask) {
-    return NVVM::ShflOp::create(builder, loc, value.getType(),
-                                createI32(builder, loc, -1), value,
-                                createI32(builder, loc, mask),
-                                createI32(builder, loc, 31),
-                                NVVM::ShflKind::bfly, UnitAttr());
+    return NVVM::ShflOp::create(
+        builder, loc, value.getType(), createI32(builder, loc, -1), value,
+        createI32(builder, loc, mask), createI32(builder, loc, 31),
+        NVVM::ShflKind::bfly, UnitAttr());
   }
 };
 
@@ -409,7 +408,8 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// Ops whose result registers are registers of their source.
-template <typename OpTy> struct LowerRenaming : OpConversionPattern<OpTy> {
+template <typename OpTy>
+struct LowerRenaming : OpConversionPattern<OpTy> {
   using OpConversionPattern<OpTy>::OpConversionPattern;
   using Adaptor = typename OpConversionPattern<OpTy>::OneToNOpAdaptor;
 
@@ -425,8 +425,8 @@ template <typename OpTy> struct LowerRenaming : OpConversionPattern<OpTy> {
     if (failed(origin) || !sameThreads(op, from, to))
       return op.emitOpError("moves elements between threads, from ")
              << from << " to " << to << ", which is not supported yet";
-    SmallVector<Value> registers = unpackRegisters(
-        rewriter, op.getLoc(), adaptor.getSource(), source);
+    SmallVector<Value> registers =
+        unpackRegisters(rewriter, op.getLoc(), adaptor.getSource(), source);
     SmallVector<Value> results;
     for (int64_t reg : *origin)
       results.push_back(registers[reg]);
@@ -486,9 +486,9 @@ void mlir::diffattn::tile::populateRegisterPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
   patterns.add<LowerConstant, LowerSplat, LowerIndex, LowerMask, LowerReduce,
-               LowerRenaming<BroadcastOp>, LowerRenaming<diffattn::tile::SelectOp>,
-               LowerRenaming<SliceOp>, LowerRenaming<TransposeOp>,
-               LowerRenaming<ConvertLayoutOp>>(
+               LowerRenaming<BroadcastOp>,
+               LowerRenaming<diffattn::tile::SelectOp>, LowerRenaming<SliceOp>,
+               LowerRenaming<TransposeOp>, LowerRenaming<ConvertLayoutOp>>(
       converter, context);
   patterns.add<LowerTruncate>(converter, context, /*benefit=*/2);
   patterns.add<LowerElementwise>(converter, context);

@@ -82,7 +82,8 @@ private:
   bool isElementwise(AffineMap map);
   Value createTransposed(Value value, AffineMap map);
 
-  /// Tiles list their dimensions in the order of the operand read that has most.
+  /// Tiles list their dimensions in the order of the operand read that has
+  /// most.
   void orderDims();
   /// `dims` in that order, each once.
   void sortDims(SmallVectorImpl<unsigned> &dims);
@@ -205,10 +206,12 @@ bool GenericMapper::isProduct() {
   for (auto [range, type] :
        llvm::zip_equal(ranges, generic.getIteratorTypesArray()))
     reductions += range != 1 && type == utils::IteratorType::reduction;
-  auto add = generic.getBody()->getTerminator()->getOperand(0)
+  auto add = generic.getBody()
+                 ->getTerminator()
+                 ->getOperand(0)
                  .getDefiningOp<arith::AddFOp>();
-  auto multiply = add ? add.getRhs().getDefiningOp<arith::MulFOp>()
-                      : arith::MulFOp();
+  auto multiply =
+      add ? add.getRhs().getDefiningOp<arith::MulFOp>() : arith::MulFOp();
   return reductions == 1 && multiply &&
          add.getLhs() == generic.getRegionOutputArgs()[0] &&
          skipExtension(multiply.getLhs()) == generic.getRegionInputArgs()[0] &&
@@ -234,9 +237,10 @@ LogicalResult GenericMapper::mapProduct() {
   auto lhsType = cast<RankedTensorType>(lhs.getType());
   Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
   if (element.isF32())
-    return generic.emitError("matrix instructions multiply 16-bit operands, but "
-                             "this product has f32; use f16 or bf16 queries, "
-                             "keys and values, or a CPU target");
+    return generic.emitError(
+        "matrix instructions multiply 16-bit operands, but "
+        "this product has f32; use f16 or bf16 queries, "
+        "keys and values, or a CPU target");
   if (rhsDims.size() != 2 || lhsDims.size() < 2 ||
       lhsDims.size() != accDims.size() ||
       ArrayRef<unsigned>(lhsDims).drop_back() !=
@@ -245,10 +249,9 @@ LogicalResult GenericMapper::mapProduct() {
   bool transposed = rhsDims[1] == lhsDims.back();
   if (lhsType.getElementType().isF32())
     lhs = arith::TruncFOp::create(builder, loc, lhsType.clone(element), lhs);
-  mapping.map(generic.getResult(0),
-              DotOp::create(builder, loc, acc.getType(), lhs, rhs, acc,
-                            transposed)
-                  .getResult());
+  mapping.map(generic.getResult(0), DotOp::create(builder, loc, acc.getType(),
+                                                  lhs, rhs, acc, transposed)
+                                        .getResult());
   return success();
 }
 
@@ -278,7 +281,8 @@ bool GenericMapper::matchLinear(Value value, int64_t sign, Linear &linear) {
     if (isa<BlockArgument>(value) &&
         value.getParentBlock() == generic.getBody())
       return false;
-    linear.scalar = combine(linear.scalar, mapping.lookupOrDefault(value), sign);
+    linear.scalar =
+        combine(linear.scalar, mapping.lookupOrDefault(value), sign);
     return true;
   }
   if (auto add = dyn_cast<arith::AddIOp>(op))
@@ -325,9 +329,8 @@ GenericMapper::matchConstraints(Value condition,
                    [](int64_t c) { return c < -1 || c > 1; }))
     return failure();
   if (strict)
-    linear.scalar =
-        combine(linear.scalar, arith::ConstantIndexOp::create(builder, loc, 1),
-                -1);
+    linear.scalar = combine(
+        linear.scalar, arith::ConstantIndexOp::create(builder, loc, 1), -1);
   constraints.push_back(linear);
   return success();
 }
@@ -344,8 +347,9 @@ LogicalResult GenericMapper::mapSelect(arith::SelectOp select) {
     llvm::append_range(result.dims, rhs.dims);
     sortDims(result.dims);
     if (!result.dims.empty()) {
-      result.value = arith::MaxNumFOp::create(
-          builder, loc, broadcast(lhs, result.dims), broadcast(rhs, result.dims));
+      result.value =
+          arith::MaxNumFOp::create(builder, loc, broadcast(lhs, result.dims),
+                                   broadcast(rhs, result.dims));
       lifted[select.getResult()] = result;
       return success();
     }
@@ -370,7 +374,8 @@ LogicalResult GenericMapper::mapSelect(arith::SelectOp select) {
   for (const Linear &linear : constraints) {
     AffineExpr expr = builder.getAffineConstantExpr(0);
     for (auto [position, dim] : llvm::enumerate(result.dims))
-      expr = expr + builder.getAffineDimExpr(position) * linear.coefficients[dim];
+      expr =
+          expr + builder.getAffineDimExpr(position) * linear.coefficients[dim];
     if (linear.scalar) {
       expr = expr + builder.getAffineSymbolExpr(symbols.size());
       symbols.push_back(linear.scalar);
@@ -442,9 +447,9 @@ LogicalResult GenericMapper::mapBodyOp(Operation &op) {
   SmallVector<Value> tiles;
   for (const Lifted &operand : operands)
     tiles.push_back(broadcast(operand, dims));
-  Operation *mapped = builder.create(
-      loc, op.getName().getIdentifier(), tiles,
-      {getType(dims, op.getResult(0).getType())}, op.getAttrs());
+  Operation *mapped =
+      builder.create(loc, op.getName().getIdentifier(), tiles,
+                     {getType(dims, op.getResult(0).getType())}, op.getAttrs());
   lifted[op.getResult(0)] = {mapped->getResult(0), dims};
   return success();
 }
@@ -544,8 +549,7 @@ LogicalResult GenericMapper::map() {
       combiners.insert(op);
   }
   for (Operation &op : generic.getBody()->without_terminator())
-    if (!combiners.contains(&op) &&
-        failed(mapBodyOp(op)))
+    if (!combiners.contains(&op) && failed(mapBodyOp(op)))
       return failure();
   for (auto [result, yielded] :
        llvm::zip_equal(generic.getResults(), yield->getOperands())) {

@@ -140,8 +140,8 @@ Value MaskPeeler::alignToStep(Value value, bool up) {
       arith::SubIOp::create(builder, loc, value, loop.getLowerBound());
   distance = arith::MaxSIOp::create(builder, loc, distance, createIndex(0));
   if (up) {
-    Value rest = arith::SubIOp::create(builder, loc, loop.getStep(),
-                                       createIndex(1));
+    Value rest =
+        arith::SubIOp::create(builder, loc, loop.getStep(), createIndex(1));
     distance = arith::AddIOp::create(builder, loc, distance, rest);
   }
   Value steps = arith::DivUIOp::create(builder, loc, distance, loop.getStep());

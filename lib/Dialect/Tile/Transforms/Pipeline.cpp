@@ -9,11 +9,13 @@
 //
 // A staged loop reads its buffers one after the other, each behind a barrier:
 //
-//   iteration j:   wait K(j)  barrier  ... K(j) ...  wait V(j)  barrier  ... V(j) ...
+//   iteration j:   wait K(j)  barrier  ... K(j) ...  wait V(j)  barrier  ...
+//   V(j) ...
 //
 // Every barrier also says that all warps are done with the buffer read before
 // it. So that is where its next copy can start, without a barrier of its own:
-// at K's barrier a slot of V is free, at V's barrier one of K. With s slots each
+// at K's barrier a slot of V is free, at V's barrier one of K. With s slots
+// each
 //
 //   event (j, 0):      copy of the last buffer for iteration j + s - 1
 //   event (j, i > 0):  copy of buffer i - 1     for iteration j + s
@@ -100,9 +102,9 @@ private:
 } // namespace
 
 LogicalResult LoopPipeliner::fail(StringRef reason) {
-  remark::missed(loop.getLoc(),
-                 remark::RemarkOpts::name("Pipeline")
-                     .category("diffattn-tile-pipeline"))
+  remark::missed(
+      loop.getLoc(),
+      remark::RemarkOpts::name("Pipeline").category("diffattn-tile-pipeline"))
       << remark::reason("{0}", reason);
   return failure();
 }
@@ -113,12 +115,14 @@ LogicalResult LoopPipeliner::collect() {
     buffer.copy = copy;
     buffer.before = dyn_cast_or_null<gpu::BarrierOp>(copy->getPrevNode());
     buffer.commit = dyn_cast_or_null<AsyncCommitOp>(copy->getNextNode());
-    buffer.wait = buffer.commit ? dyn_cast_or_null<AsyncWaitOp>(
-                                      buffer.commit->getNextNode())
-                                : AsyncWaitOp();
-    buffer.after = buffer.wait ? dyn_cast_or_null<gpu::BarrierOp>(
-                                     buffer.wait->getNextNode())
-                               : gpu::BarrierOp();
+    buffer.wait =
+        buffer.commit
+            ? dyn_cast_or_null<AsyncWaitOp>(buffer.commit->getNextNode())
+            : AsyncWaitOp();
+    buffer.after =
+        buffer.wait
+            ? dyn_cast_or_null<gpu::BarrierOp>(buffer.wait->getNextNode())
+            : gpu::BarrierOp();
     buffer.alloc = copy.getDest().getDefiningOp<AllocOp>();
     if (!buffer.before || !buffer.after || buffer.wait.getPending() != 0 ||
         !buffer.alloc)
@@ -187,8 +191,8 @@ void LoopPipeliner::addRing() {
         Value next = arith::AddIOp::create(
             b, loc, arguments[0], arith::ConstantIndexOp::create(b, loc, 1));
         Value end = arith::ConstantIndexOp::create(b, loc, stages);
-        Value wraps = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                            next, end);
+        Value wraps =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, next, end);
         return SmallVector<Value>{arith::SelectOp::create(
             b, loc, wraps, arith::ConstantIndexOp::create(b, loc, 0), next)};
       });
@@ -220,8 +224,8 @@ void LoopPipeliner::createCopy(StagedBuffer &buffer, Value iv, int64_t ahead,
   Location loc = buffer.copy.getLoc();
   Value position = iv;
   if (ahead) {
-    Value distance = arith::MulIOp::create(builder, loc, loop.getStep(),
-                                           createIndex(ahead));
+    Value distance =
+        arith::MulIOp::create(builder, loc, loop.getStep(), createIndex(ahead));
     position = arith::AddIOp::create(builder, loc, iv, distance);
   }
   // The group closes even if it is empty: waits count groups.
@@ -292,8 +296,8 @@ void LoopPipeliner::createEvents() {
     createCopy(freed, loop.getInductionVar(), ahead,
                ring ? createRingIndex(ring, ahead) : Value());
     if (ring) {
-      Value slot = SlotOp::create(builder, getLoc(), buffer.alloc.getBuffer(),
-                                  ring);
+      Value slot =
+          SlotOp::create(builder, getLoc(), buffer.alloc.getBuffer(), ring);
       for (OpOperand &use :
            llvm::make_early_inc_range(buffer.alloc.getBuffer().getUses()))
         if (isa<DotOp, LocalLoadOp>(use.getOwner()))

@@ -29,9 +29,9 @@ static Value createPart(OpBuilder &builder, Location loc, Value operand,
       buffer ? buffer.getShape()
              : cast<RankedTensorType>(operand.getType()).getShape());
   SmallVector<int64_t> offsets(shape.size(), 0);
-  Type element = buffer
-                     ? buffer.getElementType()
-                     : cast<RankedTensorType>(operand.getType()).getElementType();
+  Type element =
+      buffer ? buffer.getElementType()
+             : cast<RankedTensorType>(operand.getType()).getElementType();
   shape[dim] = depth;
   offsets[dim] = offset;
   auto type = RankedTensorType::get(shape, element, layout);
@@ -46,20 +46,21 @@ static LogicalResult selectOperands(DotOp dot) {
   int64_t last = acc.getRank() - 1, n = acc.getDimSize(last);
   auto rows = layout ? matchRowFragment(layout, last, n) : std::nullopt;
   if (!rows)
-    return dot.emitOpError("expects a layout; run diffattn-tile-assign-layouts");
+    return dot.emitOpError(
+        "expects a layout; run diffattn-tile-assign-layouts");
   MLIRContext *context = dot.getContext();
   int64_t kDim = dot.getTransposed() ? 1 : 0;
   auto buffer = dyn_cast<BufferType>(dot.getRhs().getType());
-  int64_t k = buffer
-                  ? buffer.getShape()[kDim]
-                  : cast<RankedTensorType>(dot.getRhs().getType()).getDimSize(kDim);
+  int64_t k =
+      buffer ? buffer.getShape()[kDim]
+             : cast<RankedTensorType>(dot.getRhs().getType()).getDimSize(kDim);
   if (k % depth)
     return dot.emitOpError("expects a depth that is a multiple of ")
            << depth << ", but got " << k;
   FragmentAttr lhsLayout =
       getRowFragment(context, rows->rows, last, depth, rows->warps);
-  FragmentAttr rhsLayout = getColumnFragment(context, 1 - kDim, n, kDim, depth,
-                                             rows->warps);
+  FragmentAttr rhsLayout =
+      getColumnFragment(context, 1 - kDim, n, kDim, depth, rows->warps);
   OpBuilder builder(dot);
   Location loc = dot.getLoc();
   Value sum = dot.getAcc();

@@ -28,11 +28,11 @@ static BufferType getBufferType(RankedTensorType tile) {
     rows.push_back({dim, tile.getDimSize(dim), 1});
   // Rows in the order of the first dimension: the branch of a pair outside.
   std::reverse(rows.begin(), rows.end());
-  return BufferType::get(
-      tile.getContext(), 1, tile.getShape(), tile.getElementType(),
-      getOperandLayout(tile.getContext(), normalize(rows), last,
-                       tile.getDimSize(last),
-                       tile.getElementTypeBitWidth() / 8));
+  return BufferType::get(tile.getContext(), 1, tile.getShape(),
+                         tile.getElementType(),
+                         getOperandLayout(tile.getContext(), normalize(rows),
+                                          last, tile.getDimSize(last),
+                                          tile.getElementTypeBitWidth() / 8));
 }
 
 /// Copies what `load` reads to shared memory, just before `user`.
@@ -62,7 +62,8 @@ struct StagePass : diffattn::tile::impl::StagePassBase<StagePass> {
     SmallVector<LoadOp> loads;
     getOperation().walk([&](LoadOp load) {
       bool feedsProducts =
-          !load->use_empty() && llvm::all_of(load->getUses(), [](OpOperand &use) {
+          !load->use_empty() &&
+          llvm::all_of(load->getUses(), [](OpOperand &use) {
             return isa<DotOp>(use.getOwner()) && use.getOperandNumber() < 2;
           });
       if (feedsProducts)

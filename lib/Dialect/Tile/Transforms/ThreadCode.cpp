@@ -37,19 +37,20 @@ ThreadTypeConverter::ThreadTypeConverter(MLIRContext *context) {
     return IntegerType::get(type.getContext(), 32);
   });
   addHopperTypes(*this);
-  addConversion([](RankedTensorType type, SmallVectorImpl<Type> &types)
-                    -> std::optional<LogicalResult> {
-    FragmentAttr layout = getFragment(type);
-    if (!layout)
-      return std::nullopt;
-    Type element = type.getElementType();
-    int64_t registers = layout.getNumRegisters();
-    if (isPacked(type))
-      types.append(registers / 2, VectorType::get({2}, element));
-    else
-      types.append(registers, element);
-    return success();
-  });
+  addConversion(
+      [](RankedTensorType type,
+         SmallVectorImpl<Type> &types) -> std::optional<LogicalResult> {
+        FragmentAttr layout = getFragment(type);
+        if (!layout)
+          return std::nullopt;
+        Type element = type.getElementType();
+        int64_t registers = layout.getNumRegisters();
+        if (isPacked(type))
+          types.append(registers / 2, VectorType::get({2}, element));
+        else
+          types.append(registers, element);
+        return success();
+      });
 }
 
 SmallVector<Value>
@@ -74,8 +75,8 @@ mlir::diffattn::tile::packRegisters(OpBuilder &builder, Location loc,
   auto pairType = VectorType::get({2}, type.getElementType());
   SmallVector<Value> pairs;
   for (size_t i = 0; i < registers.size(); i += 2)
-    pairs.push_back(vector::FromElementsOp::create(
-        builder, loc, pairType, registers.slice(i, 2)));
+    pairs.push_back(vector::FromElementsOp::create(builder, loc, pairType,
+                                                   registers.slice(i, 2)));
   return pairs;
 }
 
@@ -188,8 +189,8 @@ Value ThreadOffsets::createBase(OpBuilder &builder, Location loc,
     Value set = arith::ShRUIOp::create(builder, loc, thread,
                                        createI32(builder, loc, i));
     set = arith::AndIOp::create(builder, loc, set, createI32(builder, loc, 1));
-    Value term = arith::MulIOp::create(builder, loc, set,
-                                       createI32(builder, loc, bit));
+    Value term =
+        arith::MulIOp::create(builder, loc, set, createI32(builder, loc, bit));
     base = arith::XOrIOp::create(builder, loc, base, term);
   }
   return base;

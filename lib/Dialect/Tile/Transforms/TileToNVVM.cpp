@@ -27,7 +27,8 @@ using namespace mlir;
 using namespace mlir::diffattn::tile;
 
 namespace {
-struct TileToNVVMPass : diffattn::tile::impl::TileToNVVMPassBase<TileToNVVMPass> {
+struct TileToNVVMPass
+    : diffattn::tile::impl::TileToNVVMPassBase<TileToNVVMPass> {
   void runOnOperation() override {
     gpu::GPUFuncOp kernel = getOperation();
     MLIRContext *context = &getContext();

@@ -13,7 +13,7 @@
 // STAGES-LABEL: func @d128(
 func.func @d128(%q: tensor<?x?x32x128xbf16>, %k: tensor<?x?x8x128xbf16>,
                 %l: tensor<?x?x16xbf16>, %o: tensor<?x?x16x128xbf16>) -> tensor<?x?x16x128xbf16> {
-  // SM80: schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4, stages = 1>
+  // SM80: schedule<query_tile = 64, pairs = 1, key_tile = 32, warps = 4, stages = 1>
   // SM89: schedule<query_tile = 64, pairs = 1, key_tile = 32, warps = 4, stages = 1>
   // STAGES: schedule<query_tile = {{[0-9]+}}, pairs = 1, key_tile = {{[0-9]+}}, warps = {{[0-9]+}}, stages = 2>
   %r = diffattn.attention query(%q : tensor<?x?x32x128xbf16>)

@@ -26,8 +26,8 @@
 //
 // What passes ask of layouts is then arithmetic on short lists: two layouts are
 // equal if their normal forms are (so that the accumulator of one product is
-// seen to be the operand of the next), a dimension is thread-local if no lane or
-// warp digit moves along it, a reduction drops the digits of a dimension.
+// seen to be the operand of the next), a dimension is thread-local if no lane
+// or warp digit moves along it, a reduction drops the digits of a dimension.
 // (CuTe's layouts and Triton's linear layouts answer the same questions; digits
 // allow sizes that are no power of two, such as 80 keys.)
 

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-// Umbrella header: dialect, layouts, types and ops. docs/tile-dialect.md teaches
-// the ideas, docs/reference says what each op means.
+// Umbrella header: dialect, layouts, types and ops. docs/tile-dialect.md
+// teaches the ideas, docs/reference says what each op means.
 
 #ifndef DIFFATTN_DIALECT_TILE_IR_TILE_H
 #define DIFFATTN_DIALECT_TILE_IR_TILE_H
