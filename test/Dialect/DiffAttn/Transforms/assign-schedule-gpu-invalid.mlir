@@ -17,7 +17,7 @@
 // KEYS: error: 'diffattn.attention' op expects key_tile to be a multiple of 16 on sm_80, but got 40; the nearest legal one is key_tile = 32
 // WARPS: error: 'diffattn.attention' op expects the 96 rows of a tile (2 branches x 1 pairs x 48 query rows) to be a multiple of 16 for each warp on sm_80, but got 4 warps; the nearest legal one is warps = 3
 // SHARED: error: 'diffattn.attention' op expects at most 101376 bytes of shared memory on sm_86, but 128 rows and 3 stages of 64 keys need 131072; the nearest legal one is stages = 2
-// REGISTERS: error: 'diffattn.attention' op expects at most 255 registers of a thread and 65536 of a block on sm_80, but 256 rows and 64 keys on 4 warps need about 462; the nearest legal one is warps = 8
+// REGISTERS: error: 'diffattn.attention' op expects at most 255 registers of a thread and 65536 of a block on sm_80, but 256 rows and 64 keys on 4 warps need about 462; the nearest legal one is query_tile = 32
 // CPU: error: expects option warps of diffattn-assign-schedule for GPU targets only, but got target 'cpu-avx2'
 // ABSURD: error: 'diffattn.attention' op has a schedule option that expects warps between 1 and 32, but got 64
 // KIND: error: expected a CPU target, one of cpu, cpu-host, cpu-baseline, cpu-avx2, cpu-avx512, cpu-amx, but got the GPU target 'sm_80'

@@ -7,8 +7,8 @@
 
 // 128 rows, branches included; two blocks share an SM.
 // REMARK: remark: [Passed] schedule | Category:diffattn-assign-schedule
-// REMARK-SAME: Reason="about 254 registers of a thread and 65536 bytes of shared memory: shared memory allow 2 blocks per SM of sm_80; twice the rows would need 454 registers of 255; twice the keys would need 318 registers of 255; one more stage would leave 1 blocks per SM (shared memory)"
-// REMARK-SAME: Remark="tile of 64 query rows x 1 pairs, 64 keys, on 4 warps with 1 stages"
+// REMARK-SAME: Reason="about 230 registers of a thread and 49152 bytes of shared memory: registers allow 2 blocks per SM of sm_80; twice the rows would need 398 registers of 255; twice the keys would need 262 registers of 255; one more stage would take {{[0-9.]+}} clocks a score against {{[0-9.]+}}"
+// REMARK-SAME: Remark="tile of 64 query rows x 1 pairs, 32 keys, on 4 warps with 1 stages"
 // CHECK-LABEL: func @d128(
 // STAGES-LABEL: func @d128(
 func.func @d128(%q: tensor<?x?x32x128xbf16>, %k: tensor<?x?x8x128xbf16>,

@@ -127,8 +127,7 @@ def AllocatePass : TilePass<"diffattn-tile-allocate"> {
   let description = [{
     Gives each `alloc` and `barriers` an offset; buffers whose lifetimes do not overlap may
     share bytes. Writes `diffattn_tile.shared_bytes`. Fails if `limit` bytes do
-    not suffice, naming the largest buffers. Checks each `local_load` and `async_copy` for bank
-    conflicts; a remark of category `diffattn-tile-allocate` reports them.
+    not suffice, naming the buffers.
   }];
   let options = [Option<"limit", "limit", "int64_t", /*default=*/"166912",
                         "Shared memory of a thread block, in bytes">];
