@@ -115,7 +115,9 @@ def expected(spec: Spec, inputs: dict[str, np.ndarray]) -> np.ndarray:
         visible &= distance >= -a.mask_left
     if a.mask_right is not None:
         visible &= distance <= a.mask_right
-    weights = np.exp(s - s.max(-1, keepdims=True, where=visible, initial=-1e30)) * visible
+    # Hidden scores weigh nothing, in rows without a visible key too.
+    s = np.where(visible, s, -np.inf)
+    weights = np.exp(s - np.maximum(s.max(-1, keepdims=True), -1e30))
     total = weights.sum(-1, keepdims=True)
     branches = (weights @ value / np.where(total == 0, 1, total)).transpose(0, 2, 1, 3)
     if not a.differential:
