@@ -36,11 +36,20 @@ static llvm::Expected<fs::TempFile> writeTemporary(llvm::StringRef path,
   return file;
 }
 
+/// Whether `path` is a stream (standard output, a pipe, /dev/null) that is
+/// written to and not replaced.
+static bool isStream(llvm::StringRef path) {
+  fs::file_status status;
+  return path == "-" || (!fs::status(path, status) &&
+                         status.type() != fs::file_type::regular_file &&
+                         status.type() != fs::file_type::directory_file);
+}
+
 llvm::Error OutputFiles::commit() {
   std::vector<std::pair<llvm::StringRef, fs::TempFile>> temporaries;
   llvm::Error failure = llvm::Error::success();
   for (const File &file : files) {
-    if (file.path == "-")
+    if (isStream(file.path))
       continue;
     llvm::Expected<fs::TempFile> temporary =
         fs::is_directory(file.path) ? llvm::createStringError("is a directory")
@@ -59,10 +68,16 @@ llvm::Error OutputFiles::commit() {
   }
   if (failure)
     return failure;
-  for (const File &file : files)
-    if (file.path == "-")
-      llvm::outs() << file.contents;
-  llvm::outs().flush();
+  for (const File &file : files) {
+    if (!isStream(file.path))
+      continue;
+    std::error_code error;
+    llvm::raw_fd_ostream stream(file.path, error);
+    if (!error)
+      stream << file.contents;
+    if (error)
+      return cannotWrite(file.path, llvm::errorCodeToError(error));
+  }
   return llvm::Error::success();
 }
 

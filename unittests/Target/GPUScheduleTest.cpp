@@ -50,19 +50,19 @@ static std::string getError(llvm::StringRef target, const GPUProblem &problem,
 TEST(GPUSchedule, choosesForLongSequences) {
   struct Case {
     llvm::StringRef target;
-    int64_t headDim, keyTile, warps, blocksPerSM;
+    int64_t headDim, keyTile, warps, blocksPerSM, stages = 1;
   };
   const Case cases[] = {
       {"sm_80", 64, 64, 4, 2},   {"sm_80", 96, 64, 4, 2},
-      {"sm_80", 128, 64, 4, 2},  {"sm_80", 192, 64, 8, 1},
+      {"sm_80", 128, 32, 4, 2},  {"sm_80", 192, 64, 8, 1},
       {"sm_80", 256, 64, 8, 1},  {"sm_89", 64, 64, 4, 2},
       {"sm_89", 128, 32, 4, 2},  {"sm_89", 192, 64, 8, 1},
-      {"sm_120", 256, 32, 8, 1}, {"sm_90", 128, 64, 4, 2},
+      {"sm_120", 256, 32, 8, 1}, {"sm_90", 128, 64, 4, 2, 2},
   };
   for (const Case &c : cases) {
     GPUScheduleChoice choice = choose(c.target, getLong(c.headDim));
     EXPECT_EQ(choice.schedule.str(),
-              (GPUSchedule{64, 1, c.keyTile, c.warps, 1}).str())
+              (GPUSchedule{64, 1, c.keyTile, c.warps, c.stages}).str())
         << c.target.str() << " " << c.headDim;
     EXPECT_EQ(choice.resources.blocksPerSM, c.blocksPerSM)
         << c.target.str() << " " << c.headDim;
@@ -126,19 +126,19 @@ TEST(GPUSchedule, completesWhatIsFixed) {
 
 TEST(GPUSchedule, resources) {
   GPUResources resources = getResources(getTarget("sm_80"), getLong(128),
-                                        {64, 1, 64, /*warps=*/4, /*stages=*/1});
+                                        {64, 1, 32, /*warps=*/4, /*stages=*/3});
   EXPECT_EQ(resources.rows, 128);
-  EXPECT_EQ(resources.registers, 128 + 64 + 8 + 24 + 30);
-  EXPECT_EQ(resources.sharedBytes, 65536);
+  EXPECT_EQ(resources.registers, 128 + 32 + 8 + 24 + 30);
+  EXPECT_EQ(resources.sharedBytes, 81920);
   EXPECT_EQ(resources.blocksPerSM, 2);
   EXPECT_EQ(resources.limitedBy, "shared memory");
 }
 
 TEST(GPUSchedule, explainsWhyNotLarger) {
   std::string why = choose("sm_80", getLong(128)).whyNotLarger;
-  EXPECT_EQ(why, "twice the rows would need 454 registers of 255; twice the "
-                 "keys would need 318 registers of 255; one more stage would "
-                 "leave 1 blocks per SM (shared memory)");
+  EXPECT_EQ(why, "twice the rows would need 398 registers of 255; twice the "
+                 "keys would need 262 registers of 255; one more stage would "
+                 "take 0.484 clocks a score against 0.484");
 }
 
 TEST(GPUSchedule, diagnosesEachRule) {
@@ -158,8 +158,8 @@ TEST(GPUSchedule, diagnosesEachRule) {
             "warps; the nearest legal one is warps = 3");
   EXPECT_EQ(getError("sm_80", getLong(128), {128, 1, 64, 4, 1}),
             "expects at most 255 registers of a thread and 65536 of a block on "
-            "sm_80, but 256 rows and 64 keys on 4 warps need about 454; the "
-            "nearest legal one is warps = 8");
+            "sm_80, but 256 rows and 64 keys on 4 warps need about 462; the "
+            "nearest legal one is query_tile = 32");
   EXPECT_EQ(getError("sm_86", getLong(256), {64, 1, 64, 8, 1}),
             "expects at most 101376 bytes of shared memory on sm_86, but 128 "
             "rows and 1 stages of 64 keys need 131072; the nearest legal one "
