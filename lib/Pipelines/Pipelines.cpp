@@ -58,6 +58,7 @@ static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   schedule.keyTile = settings.keyTile;
   schedule.warps = settings.warps;
   schedule.stages = settings.stages;
+  schedule.teams = settings.teams;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));
   pm.addNestedPass<func::FuncOp>(createToOnlinePass());
 }
@@ -179,26 +180,33 @@ void mlir::diffattn::buildGPULinalgStage(OpPassManager &pm) {
 
 void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
                                          const PipelineSettings &settings) {
+  tile::AllocatePassOptions allocate;
+  tile::SpecializePassOptions specialize;
+  if (auto target = lookupGPUTarget(settings.target))
+    specialize.limit = allocate.limit = (*target)->sharedBytesPerBlock;
+  else // Reported by the first pass that has the option.
+    llvm::consumeError(target.takeError());
   pm.addPass(tile::createLinalgToTilePass());
   addCleanup(pm);
   OpPassManager &modules = pm.nest<gpu::GPUModuleOp>();
   OpPassManager &kernels = modules.nest<gpu::GPUFuncOp>();
+  // Who computes what. One pass or the other has something to do.
+  kernels.addPass(tile::createSpecializePass(specialize));
+  kernels.addPass(tile::createDistributePass());
+  addCleanup(kernels);
   // Asynchrony first, while a tile is one value and a loop a page of IR; masks
   // are peeled off a loop that is already a pipeline.
   kernels.addPass(tile::createStagePass());
   kernels.addPass(tile::createPipelinePass());
+  kernels.addPass(tile::createOverlapPass());
   addCleanup(kernels);
   kernels.addPass(tile::createPeelMasksPass());
   addCleanup(kernels);
   // Then registers: layouts, and operands in the steps of the instruction.
   kernels.addPass(tile::createAssignLayoutsPass());
+  kernels.addPass(tile::createStartProductsPass());
   kernels.addPass(tile::createSelectOperandsPass());
   addCleanup(kernels);
-  tile::AllocatePassOptions allocate;
-  if (auto target = lookupGPUTarget(settings.target))
-    allocate.limit = (*target)->sharedBytesPerBlock;
-  else // Reported by the first pass that has the option.
-    llvm::consumeError(target.takeError());
   kernels.addPass(tile::createAllocatePass(allocate));
 }
 

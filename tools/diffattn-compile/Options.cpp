@@ -119,6 +119,11 @@ struct CommandLine {
       cl::desc("Key tiles in shared memory at a time on a GPU (default: target "
                "decides)"),
       cl::value_desc("N"), cl::init(0), cl::cat(compile)};
+  cl::opt<int64_t> teams{
+      "teams",
+      cl::desc("Tiles of a block, with a warpgroup for each, on targets with "
+               "wgmma (default: target decides)"),
+      cl::value_desc("N"), cl::init(0), cl::cat(compile)};
   cl::opt<std::string> ptxas{
       "ptxas",
       cl::desc("The assembler of the CUDA toolkit (default: from $PATH, "
@@ -211,6 +216,7 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
       {!options.headerFile.empty(), "--header", true, false, false},
       {compiler.pipeline.warps != 0, "--warps", false, true, false},
       {compiler.pipeline.stages != 0, "--stages", false, true, false},
+      {compiler.pipeline.teams != 0, "--teams", false, true, false},
       {!options.assembler.path.empty(), "--ptxas", false, true, false},
       {!options.assembler.use, "--no-ptxas", false, true, false}};
   Phase last = getPhases((*target)->kind).back().phase;
@@ -257,6 +263,7 @@ static llvm::Error checkCombination(const ToolOptions &options,
         {pipeline.keyTile, "--key-tile"},
         {pipeline.warps, "--warps"},
         {pipeline.stages, "--stages"},
+        {pipeline.teams, "--teams"},
         {options.dynamicDim, "--dynamic-dim"}})
     if (value < 0)
       return makeError("option '" + name +
@@ -283,6 +290,7 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   pipeline.keyTile = line.keyTile;
   pipeline.warps = line.warps;
   pipeline.stages = line.stages;
+  pipeline.teams = line.teams;
   options.compiler.entry = line.entry;
   options.compiler.from = line.from;
   if (line.to.getNumOccurrences())

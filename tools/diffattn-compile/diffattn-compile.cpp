@@ -158,6 +158,7 @@ static std::vector<ToolOptions> getAttempts(const ToolOptions &options) {
   const CompilerOptions &given = options.compiler;
   if (given.from != Phase::Input || given.pipeline.keyTile ||
       given.pipeline.warps || given.pipeline.stages ||
+      given.pipeline.teams ||
       !llvm::StringRef(given.pipeline.target).starts_with("sm_"))
     return attempts;
   struct Variation {

@@ -27,7 +27,7 @@ struct PipelineSettings {
   std::string target = "cpu";
   int64_t queryTile = 0, pairs = 0, keyTile = 0;
   /// For GPUs only.
-  int64_t warps = 0, stages = 0;
+  int64_t warps = 0, stages = 0, teams = 0;
 };
 
 /// The settings as options of a pipeline, beginning with those of every target.
@@ -78,8 +78,14 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
           "Key tiles in shared memory at a time; 0 lets the target decide"),
       llvm::cl::init(0)};
 
+  Option<int64_t> teams{
+      *this, "teams",
+      llvm::cl::desc("Tiles of a block, with a warpgroup for each, on targets "
+                     "with wgmma; 0 lets the target decide"),
+      llvm::cl::init(0)};
+
   PipelineSettings getSettings() const {
-    return {target, queryTile, pairs, keyTile, warps, stages};
+    return {target, queryTile, pairs, keyTile, warps, stages, teams};
   }
 };
 

@@ -36,6 +36,9 @@ struct GPUProblem {
 /// What `#diffattn.schedule` says for a GPU; 0 leaves a choice open.
 struct GPUSchedule {
   int64_t queryTile = 0, pairs = 0, keyTile = 0, warps = 0, stages = 0;
+  /// Tiles of a block, each with a warpgroup of its own (HopperSchedule.h).
+  /// None where warps of a block divide one tile.
+  int64_t teams = 0;
 
   bool operator==(const GPUSchedule &other) const;
   bool operator!=(const GPUSchedule &other) const { return !(*this == other); }

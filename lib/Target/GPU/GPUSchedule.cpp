@@ -8,6 +8,8 @@
 
 #include "diffattn/Target/GPUSchedule.h"
 
+#include "diffattn/Target/HopperSchedule.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -34,15 +36,18 @@ static constexpr int64_t maxAccumulators = 128, maxScores = 64;
 
 bool GPUSchedule::operator==(const GPUSchedule &other) const {
   auto tie = [](const GPUSchedule &s) {
-    return std::tie(s.queryTile, s.pairs, s.keyTile, s.warps, s.stages);
+    return std::tie(s.queryTile, s.pairs, s.keyTile, s.warps, s.stages,
+                    s.teams);
   };
   return tie(*this) == tie(other);
 }
 
 std::string GPUSchedule::str() const {
-  return llvm::formatv("query_tile = {0}, pairs = {1}, key_tile = {2}, warps = "
-                       "{3}, stages = {4}",
-                       queryTile, pairs, keyTile, warps, stages);
+  std::string text =
+      llvm::formatv("query_tile = {0}, pairs = {1}, key_tile = {2}, warps = "
+                    "{3}, stages = {4}",
+                    queryTile, pairs, keyTile, warps, stages);
+  return teams ? text + llvm::formatv(", teams = {0}", teams).str() : text;
 }
 
 llvm::ArrayRef<int64_t> mlir::diffattn::getGPUHeadDims() {
@@ -400,6 +405,8 @@ llvm::Expected<GPUScheduleChoice>
 mlir::diffattn::chooseSchedule(const GPUTarget &target,
                                const GPUProblem &problem,
                                const GPUSchedule &fixed) {
+  if (usesTeams(target, problem, fixed))
+    return chooseTeamSchedule(target, problem, fixed);
   std::optional<GPUScheduleChoice> best;
   auto isBetter = [&](double cost, const GPUResources &resources) {
     // Equal cost: what takes less shared memory.

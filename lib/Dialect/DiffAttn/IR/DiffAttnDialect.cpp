@@ -124,22 +124,26 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t queryTile, int64_t pairs,
                                    int64_t keyTile,
                                    std::optional<int64_t> warps,
-                                   std::optional<int64_t> stages) {
+                                   std::optional<int64_t> stages,
+                                   std::optional<int64_t> teams) {
   // Tiles are buffers; a bound keeps absurd sizes from reaching an allocator.
   constexpr int64_t maxTile = 1 << 16;
   // A block has at most 1024 threads on every GPU so far.
-  constexpr int64_t maxWarps = 32;
+  constexpr int64_t maxWarps = 32, maxTeams = 7;
   for (auto [name, size, limit] :
        {std::tuple<StringRef, std::optional<int64_t>, int64_t>(
             "query_tile", queryTile, maxTile),
         {"pairs", pairs, maxTile},
         {"key_tile", keyTile, maxTile},
         {"warps", warps, maxWarps},
-        {"stages", stages, maxWarps}})
+        {"stages", stages, maxWarps},
+        {"teams", teams, maxTeams}})
     if (size && (*size < 1 || *size > limit))
       return emitError() << "expects " << name << " between 1 and " << limit
                          << ", but got " << *size;
   if (warps.has_value() != stages.has_value())
     return emitError() << "expects warps and stages together or neither";
+  if (teams && warps != 4)
+    return emitError() << "expects warps = 4 with teams, each a warpgroup";
   return success();
 }

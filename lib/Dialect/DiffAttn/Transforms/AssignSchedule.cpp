@@ -187,14 +187,21 @@ static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
   const GPUSchedule &schedule = choice->schedule;
   op.setScheduleAttr(ScheduleAttr::get(op.getContext(), schedule.queryTile,
                                        schedule.pairs, schedule.keyTile,
-                                       schedule.warps, schedule.stages));
+                                       schedule.warps, schedule.stages,
+                                       schedule.teams
+                                           ? std::optional(schedule.teams)
+                                           : std::nullopt));
   const GPUResources &resources = choice->resources;
   remark::passed(op.getLoc(),
                  remark::RemarkOpts::name("schedule").category(passName))
       << remark::add("tile of {0} query rows x {1} pairs, {2} keys, on {3} "
-                     "warps with {4} stages",
+                     "warps with {4} stages{5}",
                      schedule.queryTile, schedule.pairs, schedule.keyTile,
-                     schedule.warps, schedule.stages)
+                     schedule.warps, schedule.stages,
+                     schedule.teams ? llvm::formatv(", {0} tiles of a block",
+                                                    schedule.teams)
+                                          .str()
+                                    : std::string())
       << remark::reason(
              "about {0} registers of a thread and {1} bytes of "
              "shared memory: {2} allow {3} blocks per SM of {4}; {5}",
@@ -231,7 +238,8 @@ private:
           {"pairs", pairs},
           {"key-tile", keyTile},
           {"warps", warps},
-          {"stages", stages}})
+          {"stages", stages},
+          {"teams", teams}})
       if (value < 0)
         return getOperation().emitError()
                << "expects option " << name
@@ -239,7 +247,9 @@ private:
                   "it chosen, but got "
                << value;
     for (auto [name, value] :
-         {std::pair<StringRef, int64_t>("warps", warps), {"stages", stages}})
+         {std::pair<StringRef, int64_t>("warps", warps),
+          {"stages", stages},
+          {"teams", teams}})
       if (value && !description.isGPU())
         return getOperation().emitError()
                << "expects option " << name
@@ -250,7 +260,8 @@ private:
   }
 
   LogicalResult assign(AttentionOp op, const TargetDescription &description) {
-    bool overridden = queryTile || pairs || keyTile || warps || stages;
+    bool overridden =
+        queryTile || pairs || keyTile || warps || stages || teams;
     auto *gpu = llvm::dyn_cast<GPUTarget>(&description);
     std::optional<ScheduleAttr> present = op.getSchedule();
     if (present && !overridden && !gpu)
@@ -267,14 +278,15 @@ private:
     auto orOne = [](int64_t size) { return size ? size : 1; };
     if (failed(ScheduleAttr::verify(checked, orOne(queryTile), orOne(pairs),
                                     orOne(keyTile), orOne(warps),
-                                    orOne(stages))))
+                                    orOne(stages), std::nullopt)))
       return failure();
     if (gpu) {
-      GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages};
+      GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages, teams};
       if (present && !overridden)
         fixed = {present->getQueryTile(), present->getPairs(),
                  present->getKeyTile(), present->getWarps().value_or(0),
-                 present->getStages().value_or(0)};
+                 present->getStages().value_or(0),
+                 present->getTeams().value_or(0)};
       return assignForGPU(op, *gpu, fixed);
     }
     assignForCPU(op, llvm::cast<CPUTarget>(description), queryTile, pairs,

@@ -13,7 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "diffattn/Dialect/Tile/IR/Tile.h"
+#include "Operands.h"
+
 #include "diffattn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -44,8 +45,6 @@ public:
 private:
   void separateConstants();
   LogicalResult assignProduct(DotOp dot);
-  /// The dimension of `acc`'s rows that one thread should hold, or -1.
-  int64_t findBranchDim(RankedTensorType acc);
 
   void assign(Value value, FragmentAttr layout);
   /// Spreads the layout of `value` to the other side of `op`.
@@ -82,36 +81,15 @@ void LayoutAssignment::separateConstants() {
     }
 }
 
-int64_t LayoutAssignment::findBranchDim(RankedTensorType acc) {
-  // What `select` picks from lies in one thread, in all tensors of these rows.
-  int64_t result = -1;
-  kernel.walk([&](diffattn::tile::SelectOp select) {
-    auto source = select.getSource().getType();
-    if (source.getRank() == acc.getRank() &&
-        source.getShape().drop_back() == acc.getShape().drop_back() &&
-        select.getDim() < acc.getRank() - 1)
-      result = select.getDim();
-  });
-  return result;
-}
-
 LogicalResult LayoutAssignment::assignProduct(DotOp dot) {
   auto acc = dot.getAcc().getType();
-  int64_t last = acc.getRank() - 1, branch = findBranchDim(acc);
-  Digits rows;
-  for (int64_t dim = 0; dim < last; ++dim)
-    if (dim != branch)
-      rows.push_back({dim, acc.getDimSize(dim), 1});
-  rows = normalize(rows);
-  if (branch >= 0) {
-    auto parts = split(rows, 8);
-    if (!parts)
-      return dot.emitOpError("expects a multiple of 8 rows of each branch, but "
-                             "got ")
-             << getNumIndices(rows);
-    rows = concat(concat(parts->first, {{branch, acc.getDimSize(branch), 1}}),
-                  parts->second);
-  }
+  FailureOr<Digits> digits = getProductRows(dot, acc);
+  if (failed(digits))
+    return failure();
+  const Digits &rows = *digits;
+  int64_t last = acc.getRank() - 1;
+  // The teams of a role work each for itself.
+  int64_t warps = dot->getParentOfType<RolesOp>() ? teamWarps : this->warps;
   MLIRContext *context = dot.getContext();
   FragmentAttr layout =
       getRowFragment(context, rows, last, acc.getDimSize(last), warps);

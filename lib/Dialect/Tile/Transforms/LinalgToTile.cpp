@@ -70,8 +70,6 @@ private:
 
   LogicalResult mapOp(Operation *op);
   LogicalResult mapForall();
-  SmallVector<Value> createBlockCoordinates(Location loc,
-                                            ArrayRef<OpFoldResult> bounds);
   LogicalResult mapFor(scf::ForOp loop);
   LogicalResult mapSlice(tensor::ExtractSliceOp slice);
   LogicalResult mapPad(tensor::PadOp pad);
@@ -201,6 +199,9 @@ LogicalResult KernelBuilder::createKernel() {
                     builder.getI64IntegerAttr(*schedule.getWarps()));
     kernel->setAttr(attr::stages,
                     builder.getI64IntegerAttr(*schedule.getStages()));
+    if (schedule.getTeams())
+      kernel->setAttr(attr::teams,
+                      builder.getI64IntegerAttr(*schedule.getTeams()));
   }
   if (failed(describeGrid(kernel)))
     return failure();
@@ -282,44 +283,14 @@ LogicalResult KernelBuilder::build() {
   return success();
 }
 
-/// The point of the grid that this block computes, from its number.
-SmallVector<Value>
-KernelBuilder::createBlockCoordinates(Location loc,
-                                      ArrayRef<OpFoldResult> bounds) {
-  // Numbers of blocks fit in 32 bits; wider ones would be held in pairs of
-  // registers all through the kernel.
-  Type i32 = builder.getI32Type();
-  auto narrow = [&](Value value) -> Value {
-    return arith::IndexCastUIOp::create(builder, loc, i32, value);
-  };
-  Value rest = narrow(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
-  SmallVector<Value> coordinates(bounds.size());
-  for (size_t dim = bounds.size(); dim-- > 0;) {
-    Value size =
-        narrow(getValueOrCreateConstantIndexOp(builder, loc, bounds[dim]));
-    Value number = rest;
-    if (dim != 0) {
-      number = arith::RemUIOp::create(builder, loc, rest, size);
-      rest = arith::DivUIOp::create(builder, loc, rest, size);
-    }
-    // Blocks start in the order of their numbers. Under a causal mask later
-    // rows see more keys: start with the last tile, so that the short ones fill
-    // the gaps at the end.
-    if (dim + 1 == bounds.size()) {
-      Value one = arith::ConstantIntOp::create(builder, loc, 1, 32);
-      Value last = arith::SubIOp::create(builder, loc, size, one);
-      number = arith::SubIOp::create(builder, loc, last, number);
-    }
-    coordinates[dim] = arith::IndexCastUIOp::create(
-        builder, loc, builder.getIndexType(), number);
-  }
-  return coordinates;
-}
-
 LogicalResult KernelBuilder::mapForall() {
   Location loc = forall.getLoc();
   SmallVector<OpFoldResult> bounds = remap(forall.getMixedUpperBound());
-  mapping.map(forall.getInductionVars(), createBlockCoordinates(loc, bounds));
+  SmallVector<Value> sizes;
+  for (OpFoldResult bound : bounds)
+    sizes.push_back(getValueOrCreateConstantIndexOp(builder, loc, bound));
+  mapping.map(forall.getInductionVars(),
+              CoordinatesOp::create(builder, loc, sizes).getCoordinates());
 
   for (auto [argument, output] :
        llvm::zip_equal(forall.getRegionIterArgs(), forall.getOutputs()))

@@ -67,24 +67,32 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
     - `warps`, on GPUs: warps of the block that computes a tile, which divide
       its rows among them;
     - `stages`, on GPUs: key tiles that shared memory holds at a time. Warps and
-      stages are given together or not at all.
+      stages are given together or not at all;
+    - `teams`, on GPUs with asynchronous matrix instructions: neighbouring tiles
+      that one block computes, each by a warpgroup of its own, while another
+      warp copies the keys and values that they share.
 
     Examples: `#diffattn.schedule<query_tile = 32, pairs = 2, key_tile = 64>`,
     `#diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4,
     stages = 1>`
+    `#diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4,
+    stages = 3, teams = 3>`
   }];
   let parameters = (ins "int64_t":$queryTile, "int64_t":$pairs,
                         "int64_t":$keyTile,
                         OptionalParameter<"std::optional<int64_t>">:$warps,
-                        OptionalParameter<"std::optional<int64_t>">:$stages);
+                        OptionalParameter<"std::optional<int64_t>">:$stages,
+                        OptionalParameter<"std::optional<int64_t>">:$teams);
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `pairs` `=` $pairs `,`
         `key_tile` `=` $keyTile
-        (`,` `warps` `=` $warps^ `,` `stages` `=` $stages)? `>`
+        (`,` `warps` `=` $warps^ `,` `stages` `=` $stages)?
+        (`,` `teams` `=` $teams^)? `>`
   }];
   let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$pairs,
                                    "int64_t":$keyTile), [{
-    return $_get($_ctxt, queryTile, pairs, keyTile, std::nullopt, std::nullopt);
+    return $_get($_ctxt, queryTile, pairs, keyTile, std::nullopt, std::nullopt,
+                 std::nullopt);
   }]>];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

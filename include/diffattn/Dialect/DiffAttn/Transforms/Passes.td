@@ -160,7 +160,10 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
     Option<"warps", "warps", "int64_t", "0",
            "Warps that compute a tile, on GPUs; 0: choose">,
     Option<"stages", "stages", "int64_t", "0",
-           "Key tiles in shared memory at a time, on GPUs; 0: choose">];
+           "Key tiles in shared memory at a time, on GPUs; 0: choose">,
+    Option<"teams", "teams", "int64_t", "0",
+           "Tiles of a block with a warpgroup for each, on GPUs with wgmma; "
+           "0: choose">];
 }
 
 def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {

@@ -39,6 +39,9 @@
 
 namespace mlir::diffattn::tile {
 
+/// A team is a warpgroup.
+inline constexpr int64_t teamWarps = 4;
+
 /// The layout of a tensor, null before layouts are assigned.
 inline FragmentAttr getLayout(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -55,6 +58,16 @@ inline constexpr llvm::StringLiteral sharedBytes = "diffattn_tile.shared_bytes";
 inline constexpr llvm::StringLiteral grid = "diffattn_tile.grid";
 /// Number of warps, an i64 of the schedule.
 inline constexpr llvm::StringLiteral warps = "diffattn_tile.warps";
+/// Teams of a thread block that compute neighbouring tiles with keys and values
+/// in common, an i64 of the schedule.
+inline constexpr llvm::StringLiteral teams = "diffattn_tile.teams";
+/// Unit attribute: launched with at most one wave of blocks, which go through
+/// the tiles of the grid themselves.
+inline constexpr llvm::StringLiteral persistent = "diffattn_tile.persistent";
+/// Of a tensor map: a dictionary of `argument`, the number of the parameter
+/// that it describes, and `dims`, the dimensions of that parameter in the order
+/// of the map's box.
+inline constexpr llvm::StringLiteral map = "diffattn_tile.map";
 /// Slots of each ring of staged operands, an i64 of the schedule.
 inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
 /// Of a parameter: "read" or "write".

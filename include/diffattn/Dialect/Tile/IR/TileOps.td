@@ -13,6 +13,28 @@ include "diffattn/Dialect/Tile/IR/TileOpBase.td"
 include "diffattn/Dialect/Tile/IR/TileHopperOps.td"
 
 //===----------------------------------------------------------------------===//
+// The grid
+//===----------------------------------------------------------------------===//
+
+def Tile_CoordinatesOp : Tile_Op<"coordinates", [
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "Which tile of the grid is computed here";
+  let description = [{
+    Over a launch of the kernel, each point of the grid of `sizes` is computed
+    exactly once. Where and when is for a pass to say: `diffattn-tile-distribute`
+    gives each thread block one tile, `diffattn-tile-specialize` gives the teams
+    of a block neighbours along the last dimension, and block after block.
+
+    ```mlir
+    %b, %i = diffattn_tile.coordinates in %batch, %tiles
+    ```
+  }];
+  let arguments = (ins Variadic<Index>:$sizes);
+  let results = (outs Variadic<Index>:$coordinates);
+  let assemblyFormat = "`in` $sizes attr-dict";
+}
+
+//===----------------------------------------------------------------------===//
 // Global memory
 //===----------------------------------------------------------------------===//
 
@@ -273,7 +295,6 @@ def Tile_IndexOp : Tile_Op<"index", [Pure]> {
   let arguments = (ins I64Attr:$dim);
   let results = (outs StaticShapeTensorOf<[Index]>:$result);
   let assemblyFormat = "$dim attr-dict `:` type($result)";
-  let hasVerifier = 1;
   let hasVerifier = 1;
 }
 

@@ -25,11 +25,11 @@ def LinalgToTilePass : TilePass<"diffattn-to-tile", "::mlir::ModuleOp"> {
 
     Produces: for each function a `gpu.func` kernel in a `gpu.module`, its
     parameters strided memrefs (arguments, then results that are no argument),
-    and erases the function. One thread block runs one iteration of the
-    `scf.forall`. Each op inside is mapped by itself:
+    and erases the function. Each op inside is mapped by itself:
 
     | linalg on tensors | tile dialect |
     |---|---|
+    | induction variables of the `scf.forall` | `coordinates` |
     | pad of a slice of an argument | `load` |
     | `linalg.generic`, all parallel | `arith`/`math` on tensors, `broadcast`, `index` |
     | select by comparisons of indices | `mask` |
@@ -48,6 +48,74 @@ def LinalgToTilePass : TilePass<"diffattn-to-tile", "::mlir::ModuleOp"> {
     "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect",
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::scf::SCFDialect"];
+}
+
+def DistributePass : TilePass<"diffattn-tile-distribute"> {
+  let summary = "Give each thread block one tile";
+  let description = [{
+    `coordinates` becomes arithmetic on the number of the block, the last
+    dimension running fastest and backwards.
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def SpecializePass : TilePass<"diffattn-tile-specialize"> {
+  let summary = "Divide the work between a producer and teams of consumers";
+  let description = [{
+    Requires: a kernel with `diffattn_tile.teams` and `diffattn_tile.stages`,
+    as `diffattn-to-tile` leaves it: `coordinates`, loads that feed products
+    (*operands*), loops over keys in which further operands are loaded.
+
+    Produces a persistent kernel with two roles. The producer is one thread that
+    copies the operands of every tile into rings of slots; a ring is handed over
+    by two arrays of barriers, `full` and `empty`. The teams run the body of the
+    kernel, each on its own tile: neighbours along the last dimension of the
+    grid. Operands that depend on that coordinate (queries) are copied once for
+    each team; the others (keys, values) once for all, over the union of the
+    teams' loops: a team passes over the iterations that only others need.
+
+    Each operand becomes a tensor map, a further parameter of the kernel, of the
+    argument that it is loaded from (`diffattn_tile.map`).
+
+    A team runs each loop at least once. That is right where masks hide what
+    lies beyond the bounds of a loop, as those of attention do: what is hidden
+    changes neither sums nor maxima.
+  }];
+  let options = [Option<"limit", "limit", "int64_t", /*default=*/"232448",
+                        "Shared memory of a thread block, in bytes">];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def OverlapPass : TilePass<"diffattn-tile-overlap"> {
+  let summary = "Start the first product of an iteration before the second of "
+                "the last";
+  let description = [{
+    Requires: a loop that runs at least once, with a product whose result is
+    carried and that depends on another product of the same iteration: queries
+    by keys, then probabilities by values.
+
+    The second product, and what moves the ring of its operand, goes to the next
+    iteration, right after the first product there; the first iteration's first
+    product goes before the loop, the last one's second product after it. So the
+    softmax of one block of keys runs while the values of the block before are
+    being multiplied (FlashAttention-3, "intra-warpgroup overlap").
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def StartProductsPass : TilePass<"diffattn-tile-start-products"> {
+  let summary = "Let the team go on while the matrix unit works";
+  let description = [{
+    Each `dot` of a buffer inside of `roles` becomes `dot_async`, and `dot_wait`
+    before the first use of its result. An `arrive` between the two moves behind
+    the wait: what it releases is read until then.
+  }];
 }
 
 def StagePass : TilePass<"diffattn-tile-stage"> {

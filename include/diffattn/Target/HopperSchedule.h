@@ -1,0 +1,35 @@
+//===- HopperSchedule.h - Schedules of teams of warpgroups ------*- C++ -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Where matrix instructions are asynchronous and belong to a warpgroup, a block
+// holds teams: each computes a tile of 64 rows, one instruction high, against
+// keys and values that a further warp copies for all of them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_TARGET_HOPPERSCHEDULE_H
+#define DIFFATTN_TARGET_HOPPERSCHEDULE_H
+
+#include "diffattn/Target/GPUSchedule.h"
+
+namespace mlir::diffattn {
+
+/// Whether a problem is computed by teams. Not where query rows are so few that
+/// a tile takes several pairs, nor where warps are asked for without teams.
+bool usesTeams(const GPUTarget &target, const GPUProblem &problem,
+               const GPUSchedule &fixed);
+
+/// The best schedule of teams that completes `fixed`. The error names one rule,
+/// what was expected and found, and the nearest legal value.
+llvm::Expected<GPUScheduleChoice>
+chooseTeamSchedule(const GPUTarget &target, const GPUProblem &problem,
+                   const GPUSchedule &fixed);
+
+} // namespace mlir::diffattn
+
+#endif // DIFFATTN_TARGET_HOPPERSCHEDULE_H

@@ -1,0 +1,149 @@
+//===- Operands.cpp - What products read from global memory ---------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Operands.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace mlir::diffattn::tile;
+
+/// The dimension of `acc`'s rows that one thread should hold, or -1: what
+/// `select` picks from, in all tensors of these rows.
+static int64_t findBranchDim(Operation *dot, RankedTensorType acc) {
+  int64_t result = -1;
+  dot->getParentOfType<gpu::GPUFuncOp>().walk([&](SelectOp select) {
+    auto source = select.getSource().getType();
+    if (source.getRank() == acc.getRank() &&
+        source.getShape().drop_back() == acc.getShape().drop_back() &&
+        select.getDim() < acc.getRank() - 1)
+      result = select.getDim();
+  });
+  return result;
+}
+
+FailureOr<Digits> mlir::diffattn::tile::getProductRows(Operation *dot,
+                                                       RankedTensorType acc) {
+  int64_t last = acc.getRank() - 1, branch = findBranchDim(dot, acc);
+  Digits rows;
+  for (int64_t dim = 0; dim < last; ++dim)
+    if (dim != branch)
+      rows.push_back({dim, acc.getDimSize(dim), 1});
+  rows = normalize(rows);
+  if (branch < 0)
+    return rows;
+  auto parts = split(rows, 8);
+  if (!parts)
+    return dot->emitOpError("expects a multiple of 8 rows of each branch, but "
+                            "got ")
+           << getNumIndices(rows);
+  return concat(concat(parts->first, {{branch, acc.getDimSize(branch), 1}}),
+                parts->second);
+}
+
+bool mlir::diffattn::tile::feedsProducts(LoadOp load) {
+  return !load->use_empty() && llvm::all_of(load->getUses(), [](OpOperand &o) {
+    return isa<DotOp>(o.getOwner()) && o.getOperandNumber() < 2;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+static InFlightDiagnostic refuse(LoadOp load) {
+  return load.emitOpError("cannot be a tensor copy: expects ");
+}
+
+/// The box is made of the innermost digits of the layout, one of each dimension
+/// of the tile; the rest of a layout repeats boxes.
+static Digits getBox(BufferType buffer) {
+  Digits box;
+  for (const Digit &digit : buffer.getLayout().getDigits()) {
+    if (llvm::any_of(box, [&](const Digit &d) { return d.dim == digit.dim; }))
+      break;
+    box.push_back(digit);
+  }
+  return box;
+}
+
+FailureOr<TensorMapAccess>
+mlir::diffattn::tile::getTensorMapAccess(LoadOp load, BufferType buffer) {
+  auto view = load.getSource().getDefiningOp<memref::SubViewOp>();
+  if (!view || !view.hasUnitStride())
+    return refuse(load) << "a view of consecutive elements";
+  Value source = view.getSource();
+  SmallVector<ReassociationIndices> groups;
+  if (auto expand = source.getDefiningOp<memref::ExpandShapeOp>()) {
+    source = expand.getSrc();
+    groups = expand.getReassociationIndices();
+  } else {
+    for (int64_t dim = 0; dim < view.getSourceType().getRank(); ++dim)
+      groups.push_back({dim});
+  }
+  auto argument = dyn_cast<BlockArgument>(source);
+  if (!argument)
+    return refuse(load) << "a view of a parameter of the kernel";
+
+  // Of each dimension of the parameter, the dimension of the tile that walks
+  // it, and where the tile starts.
+  llvm::SmallBitVector dropped = view.getDroppedDims();
+  ArrayRef<int64_t> shape = view.getSourceType().getShape();
+  SmallVector<int64_t> argumentOfTile;
+  SmallVector<SmallVector<TensorMapAccess::Term>> starts(groups.size());
+  for (int64_t dim = 0, rank = groups.size(); dim < rank; ++dim) {
+    ArrayRef<int64_t> group = groups[dim];
+    int64_t scale = 1;
+    for (int64_t i : llvm::reverse(group)) {
+      if (!dropped.test(i)) {
+        if (scale != 1)
+          return refuse(load) << "tiles that walk each dimension of parameter "
+                              << argument.getArgNumber()
+                              << " in steps of one, such as pairs = 1";
+      }
+      starts[dim].push_back({i, scale});
+      scale *= ShapedType::isDynamic(shape[i]) ? 1 : shape[i];
+    }
+    for (int64_t i : group)
+      if (!dropped.test(i))
+        argumentOfTile.push_back(dim);
+  }
+
+  // Walked dimensions in the order of the box, then the others.
+  TensorMapAccess access;
+  access.argument = argument;
+  SmallVector<int64_t> sizes; // innermost first, like `dims` at first
+  for (const Digit &digit : getBox(buffer)) {
+    access.dims.push_back(argumentOfTile[digit.dim]);
+    sizes.push_back(digit.extent);
+  }
+  if (access.dims.size() != argumentOfTile.size())
+    return refuse(load) << "a layout with a digit of each dimension in a box";
+  for (int64_t dim = groups.size(); dim-- > 0;)
+    if (!llvm::is_contained(access.dims, dim)) {
+      access.dims.push_back(dim);
+      sizes.push_back(1);
+    }
+  std::reverse(access.dims.begin(), access.dims.end());
+  std::reverse(sizes.begin(), sizes.end());
+  for (int64_t dim : access.dims)
+    access.coordinates.push_back(starts[dim]);
+  for (int64_t dim : argumentOfTile)
+    access.tileDims.push_back(llvm::find(access.dims, dim) -
+                              access.dims.begin());
+  access.type =
+      TensorMapType::get(load.getContext(), sizes, buffer.getElementType(),
+                         buffer.getLayout().getSwizzle());
+  return access;
+}
+
+OpFoldResult TensorMapAccess::getOffset(LoadOp load, Term term) const {
+  auto view = load.getSource().getDefiningOp<memref::SubViewOp>();
+  return view.getMixedOffsets()[term.viewDim];
+}

@@ -1,0 +1,51 @@
+//===- Operands.h - What products read from global memory -------*- C++ -*-===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIFFATTN_LIB_DIALECT_TILE_TRANSFORMS_OPERANDS_H
+#define DIFFATTN_LIB_DIALECT_TILE_TRANSFORMS_OPERANDS_H
+
+#include "diffattn/Dialect/Tile/IR/Tile.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+namespace mlir::diffattn::tile {
+
+/// The digits of the row number of a product with accumulators `acc`: the first
+/// eight rows of an instruction's block run along the innermost row dimension,
+/// and a dimension that `select` picks from comes next, so that one thread
+/// holds all of it (both branches of a pair). Reports an error at `dot`.
+FailureOr<Digits> getProductRows(Operation *dot, RankedTensorType acc);
+
+/// Whether `load` is read by products only, as their left or right operand.
+bool feedsProducts(LoadOp load);
+
+/// A load as the copy engine does it: a box of a parameter, at coordinates.
+struct TensorMapAccess {
+  /// The parameter of the kernel.
+  BlockArgument argument;
+  /// Dimensions of the parameter in the order of the box, outermost first.
+  SmallVector<int64_t> dims;
+  /// For each dimension of the tile, its place in `dims`.
+  SmallVector<int64_t> tileDims;
+  TensorMapType type;
+  /// Where the tile starts: for each dimension of the box the sum of offsets of
+  /// the view that is loaded, times constants.
+  struct Term {
+    int64_t viewDim, scale;
+  };
+  SmallVector<SmallVector<Term>> coordinates;
+
+  OpFoldResult getOffset(LoadOp load, Term term) const;
+};
+
+/// How to copy what `load` reads to a buffer of type `buffer`. Reports an error
+/// where the copy engine cannot.
+FailureOr<TensorMapAccess> getTensorMapAccess(LoadOp load, BufferType buffer);
+
+} // namespace mlir::diffattn::tile
+
+#endif // DIFFATTN_LIB_DIALECT_TILE_TRANSFORMS_OPERANDS_H

@@ -1,0 +1,753 @@
+//===- Specialize.cpp - A producer and teams of consumers -----------------===//
+//
+// Part of the diffattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The kernel's body becomes the program of the teams, in place. The producer's
+// is made of slices of it: the loops that load operands, and the addresses.
+//
+// Both run through the same tiles in the same order, and each ring through its
+// slots: all that passes between them are the two arrays of barriers of a ring.
+// Slots are empty at first; a wait for the phase before the first succeeds. So
+// a ring's position is a slot and a phase, which the producer starts at (0, 1)
+// and the teams at (0, 0).
+//
+//===----------------------------------------------------------------------===//
+
+#include "Operands.h"
+
+#include "diffattn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::diffattn::tile {
+#define GEN_PASS_DEF_SPECIALIZEPASS
+#include "diffattn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::diffattn::tile
+
+using namespace mlir;
+using namespace mlir::diffattn::tile;
+
+namespace {
+
+/// Where one role is in a ring: two i32.
+struct Position {
+  Value slot, phase;
+};
+
+/// An operand of products, and the ring it passes through.
+struct Operand {
+  LoadOp load;
+  /// The loop that loads it, or null: once for each tile.
+  scf::ForOp loop;
+  /// Each team has its own, in slots of its own.
+  bool isPerTeam = false;
+  /// Slots of the ring, those of each team counted apart.
+  int64_t depth = 1;
+  BufferType buffer;
+  TensorMapAccess access;
+  /// The copy engine's map, slots and barriers.
+  Value map, slots, full, empty;
+};
+
+/// Bounds of a loop over all teams, and those of one team.
+struct Bounds {
+  Value lower, upper;
+};
+
+class Specializer {
+public:
+  Specializer(gpu::GPUFuncOp kernel, int64_t teams, int64_t stages,
+              int64_t limit)
+      : kernel(kernel), teams(teams), stages(stages), limit(limit),
+        builder(kernel), loc(kernel.getLoc()) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult collectOperands();
+  LogicalResult describeOperand(Operand &operand);
+  void createRings();
+  void createTileOrder();
+  scf::ForOp createConsumers(Region &region);
+  void createProducer(Region &region);
+  void finishAttributes();
+
+  /// A loop over the tiles of this block, with a position in each ring.
+  scf::ForOp createTileLoop(int64_t firstPhase);
+  /// Coordinates of the tile of the first team.
+  SmallVector<Value> createCoordinates(Value tile);
+  Value createTeamCoordinate(Value first, Value team);
+
+  // The producer.
+  void copyForTeams(Operand &operand, Position &position,
+                    ArrayRef<Value> coordinates);
+  void createCopyLoop(scf::ForOp loop, SmallVectorImpl<Position> &positions,
+                      ArrayRef<Value> coordinates);
+  void createCopy(Operand &operand, Value slot, IRMapping &mapping);
+
+  // The teams.
+  void consumeOnce(Operand &operand, Position &position, Value team);
+  void consumeInLoop(scf::ForOp loop, SmallVectorImpl<Position> &positions,
+                     ArrayRef<Value> coordinates);
+  /// Goes past what only other teams need.
+  void createPassLoop(scf::ForOp loop, Value lower, Value upper,
+                      SmallVectorImpl<Position> &positions);
+
+  /// Copies what computes `value` in the teams' program to here.
+  Value cloneSlice(Value value, IRMapping &mapping);
+  /// The union of the loop's ranges over all teams.
+  Bounds createUnion(scf::ForOp loop, ArrayRef<Value> coordinates);
+  Position advance(const Operand &operand, Position position);
+
+  Value createI32(int64_t value) {
+    return arith::ConstantIntOp::create(builder, loc, value, 32);
+  }
+  Value createIndex(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  Value toI32(Value value) {
+    return arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                      value);
+  }
+  Value toIndex(Value value) {
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      value);
+  }
+  template <typename Op>
+  Value create(Value lhs, Value rhs) {
+    return Op::create(builder, loc, lhs, rhs);
+  }
+
+  gpu::GPUFuncOp kernel;
+  int64_t teams, stages, limit;
+  OpBuilder builder;
+  Location loc;
+  CoordinatesOp coordinatesOp;
+  std::vector<Operand> operands;
+  /// The coordinates in the teams' program.
+  SmallVector<Value> teamCoordinates;
+  /// The region that slices are cloned from.
+  Region *source = nullptr;
+  /// i32: sizes of the grid of blocks, numbers of tiles.
+  SmallVector<Value> blockSizes;
+  Value numTiles;
+  /// i32: tiles that differ in all but the last coordinate, and how many of
+  /// those go side by side; null if one after the other.
+  Value numColumns, section;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// What there is
+//===----------------------------------------------------------------------===//
+
+/// Whether `target` takes part in computing `value`.
+static bool dependsOn(Value value, Value target) {
+  if (value == target)
+    return true;
+  Operation *op = value.getDefiningOp();
+  return op && !isa<CoordinatesOp>(op) &&
+         llvm::any_of(op->getOperands(),
+                      [&](Value operand) { return dependsOn(operand, target); });
+}
+
+LogicalResult Specializer::collectOperands() {
+  Block *body = coordinatesOp->getBlock();
+  WalkResult result = kernel.walk([&](LoadOp load) -> WalkResult {
+    if (!feedsProducts(load))
+      return WalkResult::advance();
+    Operand operand;
+    operand.load = load;
+    if (load->getBlock() != body) {
+      operand.loop = dyn_cast<scf::ForOp>(load->getParentOp());
+      if (!operand.loop || operand.loop->getBlock() != body)
+        return load.emitOpError("expects operands of products to be loaded for "
+                                "each tile or in one loop");
+    }
+    operand.isPerTeam =
+        dependsOn(load.getSource(), coordinatesOp.getCoordinates().back());
+    if (operand.isPerTeam == static_cast<bool>(operand.loop))
+      return load.emitOpError("expects operands that are loaded in a loop to "
+                              "be the same for neighbouring tiles, and only "
+                              "those");
+    operand.depth = operand.isPerTeam ? 1 : stages;
+    operands.push_back(operand);
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  int64_t bytes = 0, perTeamBytes = 0;
+  for (Operand &operand : operands) {
+    if (failed(describeOperand(operand)))
+      return failure();
+    int64_t slotBytes = operand.buffer.getTotalBytes();
+    if (operand.isPerTeam)
+      perTeamBytes += teams * slotBytes;
+    else
+      bytes += operand.depth * slotBytes;
+  }
+  // The next tile's queries on their way during this one, where there is room
+  // (and some for barriers).
+  constexpr int64_t reserved = 1024;
+  if (bytes + 2 * perTeamBytes + reserved <= limit)
+    for (Operand &operand : operands)
+      if (operand.isPerTeam)
+        operand.depth = 2;
+  return success();
+}
+
+LogicalResult Specializer::describeOperand(Operand &operand) {
+  LoadOp load = operand.load;
+  auto dot = cast<DotOp>(*load->user_begin());
+  auto tile = load.getResult().getType();
+  int64_t last = tile.getRank() - 1;
+  // Rows in the order in which the matrix instruction numbers them.
+  Digits rows;
+  if (dot.getLhs() == load.getResult()) {
+    FailureOr<Digits> digits = getProductRows(dot, dot.getAcc().getType());
+    if (failed(digits))
+      return failure();
+    rows = *digits;
+  } else {
+    rows.push_back({0, tile.getDimSize(0), 1});
+  }
+  MLIRContext *context = kernel.getContext();
+  operand.buffer = BufferType::get(
+      context, 1, tile.getShape(), tile.getElementType(),
+      getOperandLayout(context, rows, last, tile.getDimSize(last),
+                       tile.getElementTypeBitWidth() / 8));
+  auto access = getTensorMapAccess(load, operand.buffer);
+  if (failed(access))
+    return failure();
+  operand.access = *access;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// What both roles share
+//===----------------------------------------------------------------------===//
+
+void Specializer::createRings() {
+  for (Operand &operand : operands) {
+    unsigned number = kernel.getNumArguments();
+    (void)kernel.insertArgument(number, operand.access.type, {}, loc);
+    operand.map = kernel.getArgument(number);
+    kernel.setArgAttr(
+        number, attr::map,
+        builder.getDictionaryAttr(
+            {builder.getNamedAttr("argument",
+                                  builder.getI64IntegerAttr(
+                                      operand.access.argument.getArgNumber())),
+             builder.getNamedAttr("dims", builder.getDenseI64ArrayAttr(
+                                              operand.access.dims))}));
+    int64_t count = operand.depth * (operand.isPerTeam ? teams : 1);
+    BufferType slot = operand.buffer;
+    operand.slots = AllocOp::create(
+        builder, loc,
+        BufferType::get(builder.getContext(), count, slot.getShape(),
+                        slot.getElementType(), slot.getLayout()),
+        /*offset=*/IntegerAttr());
+    auto createBarriers = [&](int64_t arrivals) -> Value {
+      return BarriersOp::create(
+          builder, loc, BarriersType::get(builder.getContext(), count),
+          arrivals, /*offset=*/IntegerAttr());
+    };
+    operand.full = createBarriers(1);
+    operand.empty = createBarriers(operand.isPerTeam ? 1 : teams);
+  }
+  FenceOp::create(builder, loc, FenceKind::BarrierInit);
+  gpu::BarrierOp::create(builder, loc);
+}
+
+/// In which order tiles are computed. Where their work depends on the last
+/// coordinate (a mask), the longest go first, so that the short ones fill the
+/// gaps at the end; and side by side go as many columns of the grid as have
+/// their shared operands in the L2 cache together.
+void Specializer::createTileOrder() {
+  constexpr int64_t cacheBytes = 24 << 20;
+  for (Value size : coordinatesOp.getSizes())
+    blockSizes.push_back(toI32(size));
+  Value up = create<arith::AddIOp>(blockSizes.back(), createI32(teams - 1));
+  blockSizes.back() = create<arith::DivUIOp>(up, createI32(teams));
+  numColumns = createI32(1);
+  for (Value size : ArrayRef(blockSizes).drop_back())
+    numColumns = create<arith::MulIOp>(numColumns, size);
+  numTiles = create<arith::MulIOp>(numColumns, blockSizes.back());
+
+  bool varies = false;
+  Value bytes = createIndex(1);
+  size_t sharedBy = 0; // trailing coordinates that shared operands do not have
+  for (Operand &operand : operands) {
+    if (!operand.loop)
+      continue;
+    Value last = coordinatesOp.getCoordinates().back();
+    varies |= dependsOn(operand.loop.getLowerBound(), last) ||
+              dependsOn(operand.loop.getUpperBound(), last);
+    // Rows along the first dimension of the tile.
+    BlockArgument argument = operand.access.argument;
+    int64_t dim = operand.access.dims[operand.access.tileDims.front()];
+    Value rows = memref::DimOp::create(builder, loc, argument, dim);
+    int64_t rowBytes = operand.buffer.getElementBytes();
+    for (int64_t size : operand.buffer.getShape().drop_front())
+      rowBytes *= size;
+    bytes = create<arith::AddIOp>(
+        bytes, create<arith::MulIOp>(rows, createIndex(rowBytes)));
+    auto uses = [&](Value coordinate) {
+      return dependsOn(operand.load.getSource(), coordinate);
+    };
+    auto columns = coordinatesOp.getCoordinates().drop_back();
+    sharedBy = 0;
+    while (sharedBy < columns.size() &&
+           !uses(columns[columns.size() - 1 - sharedBy]))
+      ++sharedBy;
+  }
+  if (!varies)
+    return;
+  Value fitting = toI32(
+      create<arith::DivUIOp>(createIndex(cacheBytes), bytes));
+  section = create<arith::MaxSIOp>(fitting, createI32(1));
+  size_t columns = blockSizes.size() - 1;
+  for (size_t i = columns - sharedBy; i < columns; ++i)
+    section = create<arith::MulIOp>(section, blockSizes[i]);
+  section = create<arith::MinSIOp>(section, numColumns);
+}
+
+SmallVector<Value> Specializer::createCoordinates(Value tile) {
+  Value tilesPerColumn = blockSizes.back(), column, fromEnd;
+  if (section) {
+    Value sectionTiles = create<arith::MulIOp>(section, tilesPerColumn);
+    Value number = create<arith::DivUIOp>(tile, sectionTiles);
+    Value within = create<arith::RemUIOp>(tile, sectionTiles);
+    Value first = create<arith::MulIOp>(number, section);
+    // The last section may be smaller.
+    Value width = create<arith::MinSIOp>(
+        section, create<arith::SubIOp>(numColumns, first));
+    fromEnd = create<arith::DivUIOp>(within, width);
+    column = create<arith::AddIOp>(first,
+                                   create<arith::RemUIOp>(within, width));
+  } else {
+    column = create<arith::DivUIOp>(tile, tilesPerColumn);
+    fromEnd = create<arith::RemUIOp>(tile, tilesPerColumn);
+  }
+  SmallVector<Value> coordinates(blockSizes.size());
+  Value last = create<arith::SubIOp>(
+      create<arith::SubIOp>(tilesPerColumn, createI32(1)), fromEnd);
+  coordinates.back() = create<arith::MulIOp>(last, createI32(teams));
+  for (size_t dim = blockSizes.size() - 1; dim-- > 0;) {
+    coordinates[dim] =
+        dim ? create<arith::RemUIOp>(column, blockSizes[dim]) : column;
+    if (dim)
+      column = create<arith::DivUIOp>(column, blockSizes[dim]);
+  }
+  for (Value &coordinate : coordinates)
+    coordinate = toIndex(coordinate);
+  return coordinates;
+}
+
+Value Specializer::createTeamCoordinate(Value first, Value team) {
+  return create<arith::AddIOp>(first, team);
+}
+
+scf::ForOp Specializer::createTileLoop(int64_t firstPhase) {
+  Value first = toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
+  Value step = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
+  SmallVector<Value> inits;
+  for (size_t i = 0; i < operands.size(); ++i)
+    inits.append({createI32(0), createI32(firstPhase)});
+  return scf::ForOp::create(builder, loc, first, numTiles, step, inits);
+}
+
+static SmallVector<Position> getPositions(ValueRange values) {
+  SmallVector<Position> positions;
+  for (size_t i = 0; i < values.size(); i += 2)
+    positions.push_back({values[i], values[i + 1]});
+  return positions;
+}
+
+static SmallVector<Value> getValues(ArrayRef<Position> positions) {
+  SmallVector<Value> values;
+  for (Position position : positions)
+    values.append({position.slot, position.phase});
+  return values;
+}
+
+Position Specializer::advance(const Operand &operand, Position position) {
+  if (operand.depth == 1)
+    return {position.slot,
+            create<arith::XOrIOp>(position.phase, createI32(1))};
+  Value next = create<arith::AddIOp>(position.slot, createI32(1));
+  Value wraps = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                      next, createI32(operand.depth));
+  Value turn =
+      arith::ExtUIOp::create(builder, loc, builder.getI32Type(), wraps);
+  return {arith::SelectOp::create(builder, loc, wraps, createI32(0), next),
+          create<arith::XOrIOp>(position.phase, turn)};
+}
+
+Value Specializer::cloneSlice(Value value, IRMapping &mapping) {
+  if (Value mapped = mapping.lookupOrNull(value))
+    return mapped;
+  Operation *op = value.getDefiningOp();
+  if (!op || !source->isAncestor(op->getParentRegion()))
+    return value;
+  for (Value operand : op->getOperands())
+    mapping.map(operand, cloneSlice(operand, mapping));
+  builder.clone(*op, mapping);
+  return mapping.lookup(value);
+}
+
+Bounds Specializer::createUnion(scf::ForOp loop, ArrayRef<Value> coordinates) {
+  Bounds all;
+  for (int64_t team = 0; team < teams; ++team) {
+    IRMapping mapping;
+    mapping.map(teamCoordinates, coordinates);
+    mapping.map(teamCoordinates.back(),
+                createTeamCoordinate(coordinates.back(), createIndex(team)));
+    Value lower = cloneSlice(loop.getLowerBound(), mapping);
+    Value upper = cloneSlice(loop.getUpperBound(), mapping);
+    all.lower = all.lower ? create<arith::MinSIOp>(all.lower, lower) : lower;
+    all.upper = all.upper ? create<arith::MaxSIOp>(all.upper, upper) : upper;
+  }
+  // At least one iteration.
+  all.upper = create<arith::MaxSIOp>(
+      all.upper, create<arith::AddIOp>(all.lower, createIndex(1)));
+  return all;
+}
+
+//===----------------------------------------------------------------------===//
+// The producer
+//===----------------------------------------------------------------------===//
+
+void Specializer::createCopy(Operand &operand, Value slot, IRMapping &mapping) {
+  SmallVector<Value> coordinates;
+  for (ArrayRef<TensorMapAccess::Term> sum : operand.access.coordinates) {
+    Value coordinate = createI32(0);
+    for (const TensorMapAccess::Term &term : sum) {
+      OpFoldResult start = operand.access.getOffset(operand.load, term);
+      Value offset;
+      if (auto value = dyn_cast<Value>(start))
+        offset = toI32(cloneSlice(value, mapping));
+      else
+        offset = createI32(*getConstantIntValue(start));
+      coordinate = create<arith::AddIOp>(
+          coordinate,
+          create<arith::MulIOp>(offset, createI32(term.scale)));
+    }
+    coordinates.push_back(coordinate);
+  }
+  Value dest = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
+  ExpectOp::create(builder, loc, operand.full, slot,
+                   operand.buffer.getTotalBytes());
+  TensorCopyOp::create(builder, loc, operand.map, coordinates,
+                       operand.access.tileDims, dest, operand.full, slot);
+}
+
+void Specializer::copyForTeams(Operand &operand, Position &position,
+                               ArrayRef<Value> coordinates) {
+  Value first =
+      create<arith::MulIOp>(position.slot, createI32(teams));
+  for (int64_t team = 0; team < teams; ++team) {
+    IRMapping mapping;
+    mapping.map(teamCoordinates, coordinates);
+    mapping.map(teamCoordinates.back(),
+                createTeamCoordinate(coordinates.back(), createIndex(team)));
+    Value slot = create<arith::AddIOp>(first, createI32(team));
+    WaitOp::create(builder, loc, operand.empty, slot, position.phase);
+    createCopy(operand, slot, mapping);
+  }
+  position = advance(operand, position);
+}
+
+void Specializer::createCopyLoop(scf::ForOp loop,
+                                 SmallVectorImpl<Position> &positions,
+                                 ArrayRef<Value> coordinates) {
+  Bounds bounds = createUnion(loop, coordinates);
+  IRMapping outside;
+  outside.map(teamCoordinates, coordinates);
+  Value step = cloneSlice(loop.getStep(), outside);
+  auto copies = scf::ForOp::create(builder, loc, bounds.lower, bounds.upper,
+                                   step, getValues(positions));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(copies.getBody());
+  positions = getPositions(copies.getRegionIterArgs());
+  for (auto [operand, position] : llvm::zip_equal(operands, positions)) {
+    if (operand.loop != loop)
+      continue;
+    IRMapping mapping;
+    mapping.map(teamCoordinates, coordinates);
+    mapping.map(loop.getInductionVar(), copies.getInductionVar());
+    WaitOp::create(builder, loc, operand.empty, position.slot, position.phase);
+    createCopy(operand, position.slot, mapping);
+    position = advance(operand, position);
+  }
+  scf::YieldOp::create(builder, loc, getValues(positions));
+  positions = getPositions(copies.getResults());
+}
+
+void Specializer::createProducer(Region &region) {
+  builder.setInsertionPointToStart(&region.front());
+  auto elected = ElectedOp::create(builder, loc);
+  elected.getBody().emplaceBlock();
+  builder.setInsertionPointToStart(&elected.getBody().front());
+  scf::ForOp tiles = createTileLoop(/*firstPhase=*/1);
+  builder.setInsertionPointToStart(tiles.getBody());
+  SmallVector<Value> coordinates = createCoordinates(tiles.getInductionVar());
+  SmallVector<Position> positions = getPositions(tiles.getRegionIterArgs());
+  for (auto [operand, position] : llvm::zip_equal(operands, positions))
+    if (!operand.loop)
+      copyForTeams(operand, position, coordinates);
+  SmallVector<scf::ForOp> loops;
+  for (Operand &operand : operands)
+    if (operand.loop && !llvm::is_contained(loops, operand.loop))
+      loops.push_back(operand.loop);
+  for (scf::ForOp loop : loops)
+    createCopyLoop(loop, positions, coordinates);
+  scf::YieldOp::create(builder, loc, getValues(positions));
+}
+
+//===----------------------------------------------------------------------===//
+// The teams
+//===----------------------------------------------------------------------===//
+
+void Specializer::consumeOnce(Operand &operand, Position &position,
+                              Value team) {
+  // From the first op of the body that uses it to the last.
+  Block *body = operand.load->getBlock();
+  Operation *first = nullptr, *last = nullptr;
+  for (Operation *user : operand.load->getUsers()) {
+    Operation *op = body->findAncestorOpInBlock(*user);
+    first = !first || op->isBeforeInBlock(first) ? op : first;
+    last = !last || last->isBeforeInBlock(op) ? op : last;
+  }
+  builder.setInsertionPoint(first);
+  Value slot = create<arith::AddIOp>(
+      create<arith::MulIOp>(position.slot, createI32(teams)), team);
+  WaitOp::create(builder, loc, operand.full, slot, position.phase);
+  Value buffer = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
+  operand.load.getResult().replaceAllUsesWith(buffer);
+  operand.load.erase();
+  builder.setInsertionPointAfter(last);
+  ArriveOp::create(builder, loc, operand.empty, slot);
+  builder.setInsertionPointToStart(body);
+  position = advance(operand, position);
+}
+
+void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
+                                 SmallVectorImpl<Position> &positions) {
+  auto pass = scf::ForOp::create(builder, loc, lower, upper, loop.getStep(),
+                                 getValues(positions));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(pass.getBody());
+  positions = getPositions(pass.getRegionIterArgs());
+  for (auto [operand, position] : llvm::zip_equal(operands, positions))
+    if (operand.loop == loop)
+      WaitOp::create(builder, loc, operand.full, position.slot, position.phase);
+  // The arrival of one thread must not overtake the wait of another.
+  TeamBarrierOp::create(builder, loc);
+  for (auto [operand, position] : llvm::zip_equal(operands, positions)) {
+    if (operand.loop != loop)
+      continue;
+    ArriveOp::create(builder, loc, operand.empty, position.slot);
+    position = advance(operand, position);
+  }
+  scf::YieldOp::create(builder, loc, getValues(positions));
+  positions = getPositions(pass.getResults());
+}
+
+void Specializer::consumeInLoop(scf::ForOp loop,
+                                SmallVectorImpl<Position> &positions,
+                                ArrayRef<Value> coordinates) {
+  builder.setInsertionPoint(loop);
+  Value lower = loop.getLowerBound(), upper = loop.getUpperBound(),
+        step = loop.getStep();
+  Value one = createIndex(1);
+  bool lowerVaries = dependsOn(lower, teamCoordinates.back()),
+       upperVaries = dependsOn(upper, teamCoordinates.back());
+  Bounds all;
+  if (lowerVaries || upperVaries)
+    all = createUnion(loop, coordinates);
+  if (lowerVaries) {
+    // Within the union, and a whole number of steps from its beginning.
+    Value last = create<arith::SubIOp>(all.upper, one);
+    Value within = create<arith::MinSIOp>(lower, last);
+    Value distance = create<arith::SubIOp>(within, all.lower);
+    Value steps = create<arith::DivUIOp>(distance, step);
+    lower = create<arith::AddIOp>(all.lower,
+                                  create<arith::MulIOp>(steps, step));
+    loop.setLowerBound(lower);
+    createPassLoop(loop, all.lower, lower, positions);
+  }
+  upper = create<arith::MaxSIOp>(upper, create<arith::AddIOp>(lower, one));
+  loop.setUpperBound(upper);
+
+  // Products read the slots; what a team has read it releases.
+  SmallVector<Value> inits = getValues(positions);
+  IRRewriter rewriter(builder);
+  auto yields = [&](OpBuilder &, Location, ArrayRef<BlockArgument> arguments) {
+    SmallVector<Value> values(arguments.begin(), arguments.end());
+    SmallVector<Position> inside = getPositions(values);
+    OpBuilder::InsertionGuard guard(builder);
+    for (auto [operand, position] : llvm::zip_equal(operands, inside)) {
+      if (operand.loop != loop)
+        continue;
+      Operation *first = nullptr, *last = nullptr;
+      for (Operation *user : operand.load->getUsers()) {
+        first = !first || user->isBeforeInBlock(first) ? user : first;
+        last = !last || last->isBeforeInBlock(user) ? user : last;
+      }
+      builder.setInsertionPoint(first);
+      WaitOp::create(builder, loc, operand.full, position.slot, position.phase);
+      Value buffer =
+          SlotOp::create(builder, loc, operand.slots, toIndex(position.slot));
+      operand.load.getResult().replaceAllUsesWith(buffer);
+      operand.load.erase();
+      builder.setInsertionPointAfter(last);
+      ArriveOp::create(builder, loc, operand.empty, position.slot);
+      position = advance(operand, position);
+    }
+    return getValues(inside);
+  };
+  size_t carried = loop.getNumResults();
+  auto replaced = loop.replaceWithAdditionalYields(
+      rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, yields);
+  auto newLoop = cast<scf::ForOp>(*replaced);
+  for (Operand &operand : operands)
+    if (operand.loop == loop)
+      operand.loop = newLoop;
+  positions = getPositions(newLoop.getResults().drop_front(carried));
+  if (!upperVaries && !lowerVaries)
+    return;
+  builder.setInsertionPointAfter(newLoop);
+  // After the release of what this loop alone has used.
+  while (isa<ArriveOp>(&*builder.getInsertionPoint()))
+    builder.setInsertionPointAfter(&*builder.getInsertionPoint());
+  Value distance = create<arith::SubIOp>(upper, lower);
+  Value up = create<arith::SubIOp>(create<arith::AddIOp>(distance, step), one);
+  Value steps = create<arith::DivUIOp>(up, step);
+  Value end = create<arith::AddIOp>(lower, create<arith::MulIOp>(steps, step));
+  createPassLoop(newLoop, end, all.upper, positions);
+}
+
+scf::ForOp Specializer::createConsumers(Region &region) {
+  Value team = region.getArgument(0);
+  builder.setInsertionPointToStart(&region.front());
+  scf::ForOp tiles = createTileLoop(/*firstPhase=*/0);
+  builder.setInsertionPointToStart(tiles.getBody());
+  SmallVector<Value> coordinates = createCoordinates(tiles.getInductionVar());
+  teamCoordinates = coordinates;
+  teamCoordinates.back() =
+      createTeamCoordinate(coordinates.back(), toIndex(team));
+  source = &tiles.getRegion();
+  Block &body = *tiles.getBody();
+  Block *old = coordinatesOp->getBlock();
+  auto roles = cast<RolesOp>(region.getParentOp());
+  body.getOperations().splice(body.end(), old->getOperations(),
+                              std::next(roles->getIterator()),
+                              old->getTerminator()->getIterator());
+  coordinatesOp->replaceAllUsesWith(teamCoordinates);
+  coordinatesOp.erase();
+  builder.setInsertionPointToEnd(&body);
+  scf::YieldOp::create(builder, loc, tiles.getRegionIterArgs());
+  return tiles;
+}
+
+void Specializer::finishAttributes() {
+  kernel->setAttr(attr::warps,
+                  builder.getI64IntegerAttr((teams + 1) * teamWarps));
+  kernel->setAttr(attr::persistent, builder.getUnitAttr());
+  auto grid = kernel->getAttrOfType<ArrayAttr>(attr::grid);
+  SmallVector<Attribute> factors(grid.begin(), grid.end());
+  SmallVector<NamedAttribute> last;
+  for (NamedAttribute entry : cast<DictionaryAttr>(factors.back())) {
+    auto value = dyn_cast<IntegerAttr>(entry.getValue());
+    if (entry.getName() == "tile")
+      entry.setValue(builder.getI64IntegerAttr(value.getInt() * teams));
+    else if (entry.getName() == "constant")
+      entry.setValue(builder.getI64IntegerAttr(
+          llvm::divideCeil(value.getInt(), teams)));
+    last.push_back(entry);
+  }
+  factors.back() = builder.getDictionaryAttr(last);
+  kernel->setAttr(attr::grid, builder.getArrayAttr(factors));
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+LogicalResult Specializer::run() {
+  auto ops = llvm::to_vector(kernel.getOps<CoordinatesOp>());
+  if (ops.size() != 1)
+    return kernel.emitOpError("expects one diffattn_tile.coordinates, but has ")
+           << ops.size();
+  coordinatesOp = ops.front();
+  if (failed(collectOperands()))
+    return failure();
+
+  builder.setInsertionPoint(coordinatesOp);
+  createRings();
+  createTileOrder();
+  // Registers: 65536 of a block, the producer needs few.
+  constexpr int64_t file = 65536, producerRegisters = 32;
+  int64_t share = (file / 128 - producerRegisters) / teams / 8 * 8;
+  OperationState state(loc, RolesOp::getOperationName());
+  auto &properties = state.getOrAddProperties<RolesOp::Properties>();
+  properties.warpgroups = builder.getDenseI64ArrayAttr({1, teams});
+  properties.registers = builder.getDenseI64ArrayAttr(
+      {producerRegisters, std::min<int64_t>(share, 240)});
+  for (int i = 0; i < 2; ++i)
+    state.addRegion()->emplaceBlock().addArgument(builder.getI32Type(), loc);
+  builder.setInsertionPointAfter(coordinatesOp);
+  auto roles = cast<RolesOp>(builder.create(state));
+
+  Region &consumers = roles.getRoles()[1];
+  scf::ForOp tiles = createConsumers(consumers);
+  createProducer(roles.getRoles()[0]);
+
+  // Only now: the producer's program was made of the loads.
+  SmallVector<Position> positions = getPositions(tiles.getRegionIterArgs());
+  SmallVector<Value> first = teamCoordinates;
+  first.back() =
+      teamCoordinates.back().getDefiningOp<arith::AddIOp>().getLhs();
+  Value team = consumers.getArgument(0);
+  for (auto [operand, position] : llvm::zip_equal(operands, positions))
+    if (!operand.loop)
+      consumeOnce(operand, position, team);
+  SmallVector<scf::ForOp> loops;
+  for (Operand &operand : operands)
+    if (operand.loop && !llvm::is_contained(loops, operand.loop))
+      loops.push_back(operand.loop);
+  for (scf::ForOp loop : loops)
+    consumeInLoop(loop, positions, first);
+  tiles.getBody()->getTerminator()->setOperands(getValues(positions));
+  finishAttributes();
+  return success();
+}
+
+namespace {
+struct SpecializePass
+    : diffattn::tile::impl::SpecializePassBase<SpecializePass> {
+  using SpecializePassBase::SpecializePassBase;
+
+  void runOnOperation() override {
+    gpu::GPUFuncOp kernel = getOperation();
+    auto teams = kernel->getAttrOfType<IntegerAttr>(attr::teams);
+    auto stages = kernel->getAttrOfType<IntegerAttr>(attr::stages);
+    if (!teams || !stages)
+      return;
+    if (failed(Specializer(kernel, teams.getInt(), stages.getInt(), limit)
+                   .run()))
+      signalPassFailure();
+  }
+};
+} // namespace
