@@ -17,11 +17,14 @@
 using namespace mlir;
 using namespace mlir::diffattn;
 
+/// What asynchronous copies move at once.
+static constexpr int64_t copyBytes = 16;
+
 /// The bytes that one thread accesses at once through `memory` or views of it,
 /// at most.
 static int64_t getAccessBytes(Value memory, int64_t elementBytes) {
-  // An asynchronous copy moves 16 bytes; 16-bit results are stored in pairs.
-  constexpr int64_t copyBytes = 16, registerBytes = 4;
+  // 16-bit results are stored in pairs.
+  constexpr int64_t registerBytes = 4;
   int64_t bytes = elementBytes;
   for (Operation *user : memory.getUsers()) {
     if (isa<tile::AsyncCopyOp>(user))
@@ -34,6 +37,58 @@ static int64_t getAccessBytes(Value memory, int64_t elementBytes) {
   return bytes;
 }
 
+static std::optional<KernelParameter> getParameter(gpu::GPUFuncOp kernel,
+                                                   unsigned number) {
+  BlockArgument argument = kernel.getArgument(number);
+  auto memref = dyn_cast<MemRefType>(argument.getType());
+  std::optional<reference::DType> dtype;
+  if (memref)
+    dtype = reference::getDType(memref.getElementType());
+  if (!dtype)
+    return std::nullopt;
+  auto access = kernel.getArgAttrOfType<StringAttr>(number, tile::attr::access);
+  auto entryResult =
+      kernel.getArgAttrOfType<IntegerAttr>(number, tile::attr::result);
+  KernelParameter parameter;
+  parameter.shape.assign(memref.getShape().begin(), memref.getShape().end());
+  parameter.dtype = *dtype;
+  parameter.accessBytes =
+      getAccessBytes(argument, reference::getByteWidth(*dtype));
+  parameter.isWritten = access && access.getValue() != "read";
+  if (entryResult)
+    parameter.result = entryResult.getInt();
+  return parameter;
+}
+
+/// The tensor map that is argument `number`, if its attribute describes one of
+/// `parameters`.
+static std::optional<KernelTensorMap>
+getTensorMap(gpu::GPUFuncOp kernel, unsigned number,
+             ArrayRef<KernelParameter> parameters) {
+  auto type = dyn_cast<tile::TensorMapType>(kernel.getArgumentTypes()[number]);
+  auto map = kernel.getArgAttrOfType<DictionaryAttr>(number, tile::attr::map);
+  if (!type || !map)
+    return std::nullopt;
+  auto parameter = map.getAs<IntegerAttr>("argument");
+  auto dims = map.getAs<DenseI64ArrayAttr>("dims");
+  if (!parameter || !dims || parameter.getInt() < 0 ||
+      parameter.getInt() >= static_cast<int64_t>(parameters.size()))
+    return std::nullopt;
+  KernelTensorMap result{parameter.getInt(), llvm::to_vector(dims.asArrayRef()),
+                         llvm::to_vector(type.getBox()), type.getSwizzle()};
+  // All dimensions, the contiguous one innermost.
+  const KernelParameter &tensor = parameters[result.parameter];
+  int64_t rank = tensor.shape.size();
+  SmallVector<int64_t> sorted = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (static_cast<int64_t>(result.box.size()) != rank || rank == 0 ||
+      reference::getDType(type.getElementType()) != tensor.dtype ||
+      !std::is_permutation(sorted.begin(), sorted.end(), result.dims.begin(),
+                           result.dims.end()) ||
+      result.dims.back() != rank - 1)
+    return std::nullopt;
+  return result;
+}
+
 std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
   GPUKernel result;
   result.name = kernel.getName().str();
@@ -43,27 +98,29 @@ std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
   auto warps = kernel->getAttrOfType<IntegerAttr>(tile::attr::warps);
   if (!result.grid || !warps)
     return std::nullopt;
-  constexpr int64_t threadsPerWarp = 32;
+  constexpr int64_t threadsPerWarp = 32, threadsPerWarpgroup = 128;
   result.threads = threadsPerWarp * warps.getInt();
-  for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes())) {
-    auto memref = dyn_cast<MemRefType>(type);
-    std::optional<reference::DType> dtype;
-    if (memref)
-      dtype = reference::getDType(memref.getElementType());
-    if (!dtype)
+  kernel.walk([&](tile::RolesOp roles) {
+    result.threads = threadsPerWarpgroup * roles.getNumWarpgroups();
+  });
+  result.isPersistent = kernel->hasAttr(tile::attr::persistent);
+
+  unsigned i = 0, end = kernel.getNumArguments();
+  for (; i < end && isa<MemRefType>(kernel.getArgumentTypes()[i]); ++i) {
+    std::optional<KernelParameter> parameter = getParameter(kernel, i);
+    if (!parameter)
       return std::nullopt;
-    auto access = kernel.getArgAttrOfType<StringAttr>(i, tile::attr::access);
-    auto entryResult =
-        kernel.getArgAttrOfType<IntegerAttr>(i, tile::attr::result);
-    KernelParameter parameter;
-    parameter.shape.assign(memref.getShape().begin(), memref.getShape().end());
-    parameter.dtype = *dtype;
-    parameter.accessBytes =
-        getAccessBytes(kernel.getArgument(i), reference::getByteWidth(*dtype));
-    parameter.isWritten = access && access.getValue() != "read";
-    if (entryResult)
-      parameter.result = entryResult.getInt();
-    result.parameters.push_back(std::move(parameter));
+    result.parameters.push_back(std::move(*parameter));
+  }
+  for (; i < end; ++i) {
+    std::optional<KernelTensorMap> map =
+        getTensorMap(kernel, i, result.parameters);
+    if (!map)
+      return std::nullopt;
+    // What the copy engine wants of addresses and strides.
+    int64_t &bytes = result.parameters[map->parameter].accessBytes;
+    bytes = std::max(bytes, copyBytes);
+    result.maps.push_back(std::move(*map));
   }
   return result;
 }

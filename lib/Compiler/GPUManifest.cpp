@@ -8,6 +8,7 @@
 
 #include "diffattn/Compiler/GPUManifest.h"
 
+#include "diffattn/Dialect/Tile/IR/Tile.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -41,6 +42,15 @@ static std::string getName(const CompilerInvocation &invocation, size_t number,
          std::to_string(parameter.result.value_or(number));
 }
 
+/// The format wants the innermost dimension first.
+static void printReversed(OStream &json, StringRef key,
+                          ArrayRef<int64_t> values) {
+  json.attributeArray(key, [&] {
+    for (int64_t value : llvm::reverse(values))
+      json.value(value);
+  });
+}
+
 static void printKernel(OStream &json, const GPUKernel &kernel,
                         const GPUCode &code) {
   json.object([&] {
@@ -58,9 +68,18 @@ static void printKernel(OStream &json, const GPUKernel &kernel,
               json.attribute(entry.getName().getValue(), value.getInt());
         });
     });
+    if (kernel.isPersistent)
+      json.attribute("persistent", true);
     json.attributeArray("parameters", [&] {
       for (size_t i = 0; i < kernel.parameters.size(); ++i)
         json.value(int64_t(i));
+      for (const KernelTensorMap &map : kernel.maps)
+        json.object([&] {
+          json.attribute("tensor_map", map.parameter);
+          printReversed(json, "dims", map.dims);
+          printReversed(json, "box", map.box);
+          json.attribute("swizzle", map.swizzle);
+        });
     });
   });
 }
@@ -82,40 +101,93 @@ static void printParameter(OStream &json, StringRef name,
   });
 }
 
-/// Which dynamic sizes are one, and how large it may be.
-static void printSizes(OStream &json, const AttentionSite &site,
-                       ArrayRef<KernelParameter> parameters) {
-  for (ArrayRef<BoundaryDim> dims : site.equalSizes) {
-    // (parameter, dimension), where a result is a parameter too.
-    SmallVector<std::pair<unsigned, unsigned>> equal;
-    bool dynamic = false;
-    for (const BoundaryDim &dim : dims)
-      for (auto [i, parameter] : llvm::enumerate(parameters)) {
-        bool matches =
-            dim.isResult ? parameter.result == dim.index : i == dim.index;
-        std::pair<unsigned, unsigned> entry(i, dim.dim);
-        if (!matches || llvm::is_contained(equal, entry))
-          continue;
-        equal.push_back(entry);
-        dynamic |= ShapedType::isDynamic(parameter.shape[dim.dim]);
-      }
-    if (!dynamic)
-      continue;
+namespace {
+/// A dimension of a parameter.
+struct ParameterDim {
+  int64_t parameter, dim;
+  bool operator==(const ParameterDim &other) const {
+    return parameter == other.parameter && dim == other.dim;
+  }
+};
+/// Dimensions that have one size.
+using EqualDims = SmallVector<ParameterDim>;
+} // namespace
+
+/// The sizes that are known at run time only, each with all that have it: what
+/// the attentions say, and what only tensor maps show.
+static SmallVector<EqualDims> getSizes(ArrayRef<AttentionSite> sites,
+                                       const GPUKernel &kernel) {
+  auto isDynamic = [&](ParameterDim dim) {
+    return ShapedType::isDynamic(
+        kernel.parameters[dim.parameter].shape[dim.dim]);
+  };
+  SmallVector<EqualDims> sizes;
+  for (const AttentionSite &site : sites)
+    for (ArrayRef<BoundaryDim> dims : site.equalSizes) {
+      // A result is a parameter too.
+      EqualDims equal;
+      for (const BoundaryDim &dim : dims)
+        for (auto [i, parameter] : llvm::enumerate(kernel.parameters)) {
+          bool matches =
+              dim.isResult ? parameter.result == dim.index : i == dim.index;
+          ParameterDim entry{int64_t(i), dim.dim};
+          if (matches && !llvm::is_contained(equal, entry))
+            equal.push_back(entry);
+        }
+      if (llvm::any_of(equal, isDynamic))
+        sizes.push_back(std::move(equal));
+    }
+  for (const KernelTensorMap &map : kernel.maps)
+    for (int64_t dim : map.dims) {
+      ParameterDim entry{map.parameter, dim};
+      if (isDynamic(entry) && llvm::none_of(sizes, [&](const EqualDims &equal) {
+            return llvm::is_contained(equal, entry);
+          }))
+        sizes.push_back({entry});
+    }
+  return sizes;
+}
+
+/// Whether these dimensions may not be empty: a tensor map has no size 0. Where
+/// the grid has this factor, an empty one leaves nothing to launch.
+static bool needsElements(const EqualDims &equal, const GPUKernel &kernel) {
+  for (auto factor : kernel.grid.getAsRange<DictionaryAttr>()) {
+    auto argument = factor.getAs<IntegerAttr>("argument");
+    auto dim = factor.getAs<IntegerAttr>("dim");
+    if (argument && dim &&
+        llvm::is_contained(equal,
+                           ParameterDim{argument.getInt(), dim.getInt()}))
+      return false;
+  }
+  return llvm::any_of(equal, [&](const ParameterDim &dim) {
+    return llvm::any_of(kernel.maps, [&](const KernelTensorMap &map) {
+      return map.parameter == dim.parameter;
+    });
+  });
+}
+
+/// How small and how large sizes may be, and which ones are equal.
+static void printSizes(OStream &json, ArrayRef<AttentionSite> sites,
+                       const GPUKernel &kernel) {
+  for (const EqualDims &equal : getSizes(sites, kernel)) {
     json.object([&] {
-      json.attribute("argument", equal.front().first);
-      json.attribute("dim", equal.front().second);
+      json.attribute("argument", equal.front().parameter);
+      json.attribute("dim", equal.front().dim);
+      if (needsElements(equal, kernel))
+        json.attribute("min", 1);
       json.attribute("max", maxLength);
     });
-    if (equal.size() > 1)
-      json.object([&] {
-        json.attributeArray("equal", [&] {
-          for (auto [parameter, dim] : equal)
-            json.array([&, parameter = parameter, dim = dim] {
-              json.value(parameter);
-              json.value(dim);
-            });
-        });
+    if (equal.size() == 1)
+      continue;
+    json.object([&] {
+      json.attributeArray("equal", [&] {
+        for (const ParameterDim &dim : equal)
+          json.array([&] {
+            json.value(dim.parameter);
+            json.value(dim.dim);
+          });
       });
+    });
   }
 }
 
@@ -137,9 +209,9 @@ mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
   ArrayRef<GPUKernel> kernels = invocation.getKernels();
   if (kernels.size() != 1)
     return emitError(UnknownLoc::get(invocation.getContext()))
-           << "a manifest describes one kernel with a grid and warps in "
-              "phase 'tile', but the program has "
-           << kernels.size();
+           << "a manifest describes one kernel that has, in phase 'tile', "
+              "grid and warps and takes memrefs, then tensor maps with '"
+           << tile::attr::map << "', but the program has " << kernels.size();
   const GPUKernel &kernel = kernels.front();
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -154,10 +226,8 @@ mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
         printParameter(json, getName(invocation, i, parameter), parameter);
     });
     ArrayRef<AttentionSite> sites = invocation.getAttention().sites;
-    json.attributeArray("preconditions", [&] {
-      for (const AttentionSite &site : sites)
-        printSizes(json, site, kernel.parameters);
-    });
+    json.attributeArray("preconditions",
+                        [&] { printSizes(json, sites, kernel); });
     json.attributeObject("image", [&] {
       if (!files.ptx.empty())
         json.attribute("ptx", files.ptx);

@@ -303,6 +303,12 @@ void Parser::parseKernel(const json &object) {
     }
     kernel.grid.push_back(factor);
   }
+  if (const json *persistent = find(object, "persistent")) {
+    if (persistent->is_boolean())
+      kernel.isPersistent = persistent->get<bool>();
+    else
+      fail(where + " needs a truth value 'persistent'");
+  }
   const json *parameters = find(object, "parameters");
   if (!parameters || !parameters->is_array()) {
     fail(where + " needs a list 'parameters'");

@@ -9,6 +9,7 @@
 #include "diffattn/Runtime/Program.h"
 #include "Preconditions.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -148,6 +149,9 @@ static Result<LoadedKernel> loadKernel(const Driver &driver,
   if (result == cuda::Success)
     result = driver->cuFuncGetAttribute(
         &loaded.localBytes, cuda::FuncAttributeLocalSizeBytes, loaded.function);
+  if (result == cuda::Success && kernel.isPersistent)
+    result = driver->cuDeviceGetAttribute(
+        &loaded.maxBlocks, cuda::DeviceAttributeMultiprocessorCount, device);
   if (Status status = driver.check(result, "load kernel '" + kernel.name + "'");
       !status.ok())
     return status;
@@ -403,10 +407,11 @@ Status Program::launchKernel(const Variant &variant, size_t index,
     for (unsigned dim = 0; dim < tensor.rank; ++dim)
       push(static_cast<uint64_t>(tensor.strides[dim]));
   }
+  const LoadedKernel &loaded = variant.kernels[index];
+  blocks = std::min<int64_t>(blocks, loaded.maxBlocks);
   cuda::Result result = driver->cuLaunchKernel(
-      variant.kernels[index].function, static_cast<unsigned>(blocks), 1, 1,
-      kernel.threads, 1, 1, kernel.sharedBytes, stream, pointers,
-      /*extra=*/nullptr);
+      loaded.function, static_cast<unsigned>(blocks), 1, 1, kernel.threads, 1,
+      1, kernel.sharedBytes, stream, pointers, /*extra=*/nullptr);
   if (result == cuda::Success)
     return Status();
   Status status = driver.check(result, "launch kernel '" + kernel.name + "'");

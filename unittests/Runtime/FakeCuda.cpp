@@ -115,6 +115,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int) {
   ENTER();
   *value = attribute == 75   ? getFakeCuda().major
            : attribute == 76 ? getFakeCuda().minor
+           : attribute == 16 ? getFakeCuda().multiprocessors
                              : getFakeCuda().sharedLimit;
   return 0;
 }

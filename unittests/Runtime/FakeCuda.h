@@ -31,7 +31,8 @@ struct FakeCuda {
     std::vector<uint64_t> words;
   };
 
-  int deviceCount = 1, major = 9, minor = 0, sharedLimit = 232448;
+  int deviceCount = 1, major = 9, minor = 0, sharedLimit = 232448,
+      multiprocessors = 132;
   /// Results of functions that fail, by name.
   std::map<std::string, int> failures;
   /// The log of a failing cuModuleLoadDataEx.

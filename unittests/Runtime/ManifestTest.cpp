@@ -118,6 +118,8 @@ TEST(Manifest, SaysWhatIsWrong) {
       "does not exist");
   EXPECT_EQ(getError("\"parameters\": [0, 1, 2]", "\"parameters\": [0, 3]"),
             "kernel 'kernel0' takes an argument that does not exist");
+  EXPECT_EQ(getError("\"threads\": 128", "\"threads\": 1, \"persistent\": 1"),
+            "kernel 'kernel0' needs a truth value 'persistent'");
   EXPECT_EQ(
       getError("[2, 0]", "[2, 4]"),
       "a precondition refers to dimension 4 of argument 2, which does not "

@@ -282,6 +282,20 @@ TEST_F(ProgramTest, DescribesTensorsToTheMemoryAccelerator) {
             "is wrong (CUDA error 1)");
 }
 
+TEST_F(ProgramTest, LaunchesPersistentBlocksOnceForAMultiprocessor) {
+  auto program = loadOne(replaced(manifestText, "\"threads\": 128",
+                                  "\"threads\": 128, \"persistent\": true"));
+  ASSERT_TRUE(program);
+  getFakeCuda().calls.clear();
+  for (int64_t queries : {0, 64, 5000})
+    ASSERT_TRUE(launch(*program, Arguments(2, queries)).ok());
+  // 2 x 4 x ceil(queries / 64), none for 0.
+  ASSERT_EQ(getFakeCuda().launches.size(), 2u);
+  EXPECT_EQ(getFakeCuda().launches[0].blocks, 8u);
+  EXPECT_EQ(getFakeCuda().launches[1].blocks, 132u);
+  EXPECT_EQ(getFakeCuda().count("cuDeviceGetAttribute"), 0u);
+}
+
 TEST_F(ProgramTest, RefusesGridsThatDoNotFit) {
   auto program = loadOne(manifestText);
   Arguments arguments(int64_t(1) << 40, int64_t(1) << 40);

@@ -34,6 +34,16 @@ struct KernelParameter {
   std::optional<int64_t> result;
 };
 
+/// How tensor copies see one of these tensors.
+struct KernelTensorMap {
+  /// The number of the parameter.
+  int64_t parameter;
+  /// Its dimensions and the elements of one copy, outermost first.
+  SmallVector<int64_t> dims, box;
+  /// Bytes of the swizzle pattern.
+  int64_t swizzle;
+};
+
 /// How a kernel is launched.
 struct GPUKernel {
   std::string name;
@@ -41,10 +51,14 @@ struct GPUKernel {
   /// Factors of the number of blocks: an array of dictionaries with either
   /// `constant`, or `argument`, `dim` and `tile`.
   ArrayAttr grid;
+  /// Whether it has at most a block for each multiprocessor.
+  bool isPersistent;
+  /// What it takes: memrefs, then tensor maps of some of them.
   std::vector<KernelParameter> parameters;
+  std::vector<KernelTensorMap> maps;
 
   /// Reads it off a kernel of the tile phase; nullopt unless that says grid and
-  /// warps and has memrefs as parameters.
+  /// warps and has such parameters.
   static std::optional<GPUKernel> get(gpu::GPUFuncOp kernel);
 };
 

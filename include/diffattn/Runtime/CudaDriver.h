@@ -53,6 +53,7 @@ enum : int {
   FuncAttributeNumRegs = 4,
   FuncAttributeMaxDynamicSharedSizeBytes = 8,
 
+  DeviceAttributeMultiprocessorCount = 16,
   DeviceAttributeComputeCapabilityMajor = 75,
   DeviceAttributeComputeCapabilityMinor = 76,
   DeviceAttributeMaxSharedMemoryPerBlockOptin = 97,

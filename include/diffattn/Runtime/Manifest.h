@@ -85,6 +85,8 @@ struct KernelDescription {
   unsigned threads = 0;
   unsigned sharedBytes = 0;
   std::vector<GridFactor> grid;
+  /// Launched with at most one block for each multiprocessor.
+  bool isPersistent = false;
   /// In the order in which the kernel takes them.
   std::vector<KernelParameter> parameters;
 };

@@ -22,6 +22,8 @@ struct LoadedKernel {
   cuda::Function function = nullptr;
   /// What the driver made of the image; bytes of local memory are spills.
   int registers = 0, localBytes = 0;
+  /// What a launch has at most.
+  int maxBlocks = std::numeric_limits<int32_t>::max();
 };
 
 /// One entry of a compiled program in one CUDA context, in one or more
