@@ -67,6 +67,11 @@ int64_t RolesOp::getNumWarpgroups() {
   return count;
 }
 
+int64_t RolesOp::getLaunchRegisters() {
+  constexpr int64_t file = 65536, unit = 8;
+  return file / (getNumWarpgroups() * 128) / unit * unit;
+}
+
 LogicalResult RolesOp::verify() {
   size_t count = getRoles().size();
   if (count == 0 || getWarpgroups().size() != count ||
@@ -89,10 +94,13 @@ LogicalResult RolesOp::verify() {
              << registers;
     total += warpgroups * registers * 128;
   }
-  constexpr int64_t file = 65536;
-  if (total > file)
+  // A block starts with the same number for each thread; what roles take and
+  // give back is no more than that. Beyond it a role would wait for ever.
+  int64_t share = getLaunchRegisters() * getNumWarpgroups() * 128;
+  if (total > share)
     return emitOpError("needs ")
-           << total << " registers, but there are " << file;
+           << total << " registers, but a block of " << getNumWarpgroups()
+           << " warpgroups starts with " << share;
   return success();
 }
 
@@ -188,10 +196,9 @@ LogicalResult DotAsyncOp::verify() {
            << "of 16, but got " << result << " and k = " << k;
   SharedAttr rhsLayout = getOperandLayout(
       getContext(), {{0, rhs.getShape()[0], 1}}, 1, rhs.getShape()[1], 2);
-  if (rhs.getLayout() != rhsLayout || rhsLayout.getSwizzle() != 128)
-    return emitOpError("expects the right operand in panels of 128 bytes with "
-                       "swizzle 128, but got ")
-           << rhs.getLayout();
+  if (rhs.getLayout() != rhsLayout)
+    return emitOpError("expects a right operand with layout ")
+           << rhsLayout << ", but got " << rhs.getLayout();
   SmallVector<int64_t> lhsShape(result.getShape());
   lhsShape.back() = k;
   Type element = rhs.getElementType();

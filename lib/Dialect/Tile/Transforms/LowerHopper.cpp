@@ -24,6 +24,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -349,12 +350,15 @@ SmallVector<Value> pin(OpBuilder &builder, Location loc, ValueRange values) {
 }
 
 /// A matrix in shared memory as wgmma sees it (PTX ISA, "Matrix descriptor"):
-/// panels of 128 bytes with the swizzle of that width, `panelBytes` apart.
+/// panels as wide as the swizzle, `panelBytes` apart, in groups of eight rows.
 Value createDescriptor(OpBuilder &builder, Location loc, Value address,
-                       int64_t panelBytes) {
-  constexpr int64_t groupBytes = 1024; // eight rows of a panel
-  constexpr int64_t swizzle128 = int64_t(1) << 62;
-  int64_t fixed = panelBytes / 16 << 16 | groupBytes / 16 << 32 | swizzle128;
+                       BufferType buffer, int64_t panelBytes) {
+  int64_t swizzle = buffer.getLayout().getSwizzle();
+  int64_t groupBytes = 8 * swizzle;
+  // 1 is for 128 bytes, 2 for 64, 3 for 32.
+  uint64_t mode = 1 + llvm::Log2_64(128 / swizzle);
+  int64_t fixed = panelBytes / 16 << 16 | groupBytes / 16 << 32 |
+                  static_cast<int64_t>(mode << 62);
   Value start =
       arith::ShRUIOp::create(builder, loc, address, createI32(builder, loc, 4));
   start = arith::AndIOp::create(builder, loc, start,
@@ -385,13 +389,13 @@ struct LowerDotAsync : OpConversionPattern<DotAsyncOp> {
           arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(0));
       acc.assign(layout.getNumRegisters(), zero);
     }
-    int64_t panel = rhs.getShape()[0] * 128;
-    Value b = createDescriptor(rewriter, loc, adaptor.getRhs().front(),
+    int64_t panel = rhs.getShape()[0] * rhs.getLayout().getSwizzle();
+    Value b = createDescriptor(rewriter, loc, adaptor.getRhs().front(), rhs,
                                op.getTransposed() ? 16 : panel);
     SmallVector<Value> a;
     if (lhs)
       a.push_back(
-          createDescriptor(rewriter, loc, adaptor.getLhs().front(), 16));
+          createDescriptor(rewriter, loc, adaptor.getLhs().front(), lhs, 16));
     else
       a = pin(rewriter, loc, toIntegers(rewriter, loc, adaptor.getLhs()));
 
@@ -583,9 +587,7 @@ static void expandElected(ElectedOp op) {
 
 /// setmaxnreg for a role of a kernel that starts with an even share.
 static void createRegisterBudget(OpBuilder &builder, Location loc,
-                                 int64_t registers, int64_t threads) {
-  constexpr int64_t file = 65536;
-  int64_t share = file / threads / 8 * 8;
+                                 int64_t registers, int64_t share) {
   if (registers == share)
     return;
   NVVM::SetMaxRegisterOp::create(builder, loc, registers,
@@ -619,7 +621,7 @@ static void expandRoles(RolesOp op) {
     if (first)
       team = arith::SubIOp::create(builder, loc, number,
                                    createI32(builder, loc, first));
-    createRegisterBudget(builder, loc, registers, threads);
+    createRegisterBudget(builder, loc, registers, op.getLaunchRegisters());
     if (branch) {
       moveBody(region, *block, team);
       builder.setInsertionPointToStart(branch.elseBlock());

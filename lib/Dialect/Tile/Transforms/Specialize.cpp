@@ -161,6 +161,16 @@ static bool dependsOn(Value value, Value target) {
                       [&](Value operand) { return dependsOn(operand, target); });
 }
 
+/// Whether what is loaded starts elsewhere for another `coordinate`. (How much
+/// of it is valid is not asked: the copy engine knows where a tensor ends, and
+/// masks hide the rest.)
+static bool movesWith(LoadOp load, Value coordinate) {
+  auto view = load.getSource().getDefiningOp<memref::SubViewOp>();
+  return view && llvm::any_of(view.getOffsets(), [&](Value offset) {
+           return dependsOn(offset, coordinate);
+         });
+}
+
 LogicalResult Specializer::collectOperands() {
   Block *body = coordinatesOp->getBlock();
   WalkResult result = kernel.walk([&](LoadOp load) -> WalkResult {
@@ -175,7 +185,7 @@ LogicalResult Specializer::collectOperands() {
                                 "each tile or in one loop");
     }
     operand.isPerTeam =
-        dependsOn(load.getSource(), coordinatesOp.getCoordinates().back());
+        movesWith(load, coordinatesOp.getCoordinates().back());
     if (operand.isPerTeam == static_cast<bool>(operand.loop))
       return load.emitOpError("expects operands that are loaded in a loop to "
                               "be the same for neighbouring tiles, and only "
@@ -303,7 +313,7 @@ void Specializer::createTileOrder() {
     bytes = create<arith::AddIOp>(
         bytes, create<arith::MulIOp>(rows, createIndex(rowBytes)));
     auto uses = [&](Value coordinate) {
-      return dependsOn(operand.load.getSource(), coordinate);
+      return movesWith(operand.load, coordinate);
     };
     auto columns = coordinatesOp.getCoordinates().drop_back();
     sharedBy = 0;
@@ -697,14 +707,15 @@ LogicalResult Specializer::run() {
   builder.setInsertionPoint(coordinatesOp);
   createRings();
   createTileOrder();
-  // Registers: 65536 of a block, the producer needs few.
-  constexpr int64_t file = 65536, producerRegisters = 32;
-  int64_t share = (file / 128 - producerRegisters) / teams / 8 * 8;
+  // Of the registers that a block starts with, the producer needs few.
+  int64_t all = 65536 / ((teams + 1) * 128) / 8 * 8 * (teams + 1);
+  int64_t share = std::min<int64_t>((all - 24) / teams / 8 * 8, 240);
+  int64_t producerRegisters = std::min<int64_t>(all - share * teams, 40);
   OperationState state(loc, RolesOp::getOperationName());
   auto &properties = state.getOrAddProperties<RolesOp::Properties>();
   properties.warpgroups = builder.getDenseI64ArrayAttr({1, teams});
   properties.registers = builder.getDenseI64ArrayAttr(
-      {producerRegisters, std::min<int64_t>(share, 240)});
+      {producerRegisters, share});
   for (int i = 0; i < 2; ++i)
     state.addRegion()->emplaceBlock().addArgument(builder.getI32Type(), loc);
   builder.setInsertionPointAfter(coordinatesOp);

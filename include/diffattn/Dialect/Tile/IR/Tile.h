@@ -74,12 +74,6 @@ inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
 inline constexpr llvm::StringLiteral access = "diffattn_tile.access";
 /// Of a written parameter: the number of the function result, an i64.
 inline constexpr llvm::StringLiteral result = "diffattn_tile.result";
-/// Of a tensor map: which parameter it describes (`argument`, an i64), and that
-/// one's dimensions in the order of the map's box (`dims`, an array<i64>).
-inline constexpr llvm::StringLiteral map = "diffattn_tile.map";
-/// Unit: at most one block runs on each multiprocessor, and blocks loop over
-/// the tiles that the grid counts.
-inline constexpr llvm::StringLiteral persistent = "diffattn_tile.persistent";
 } // namespace attr
 
 } // namespace mlir::diffattn::tile

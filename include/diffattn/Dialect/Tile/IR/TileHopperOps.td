@@ -58,6 +58,8 @@ def Tile_RolesOp : Tile_Op<"roles", [
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     int64_t getNumWarpgroups();
+    /// Registers of each thread before roles divide them.
+    int64_t getLaunchRegisters();
   }];
 }
 
