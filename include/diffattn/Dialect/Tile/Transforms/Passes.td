@@ -87,6 +87,55 @@ def SpecializePass : TilePass<"diffattn-tile-specialize"> {
                         "Shared memory of a thread block, in bytes">];
   let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
                            "::mlir::gpu::GPUDialect",
+def LazyRescalePass : TilePass<"diffattn-tile-lazy-rescale"> {
+  let summary = "Rescale accumulators only when a maximum moves far";
+  let description = [{
+    Requires: loops that carry a running maximum `m` of logarithms to base 2
+    (`new = maxnumf(x, m)`, yielded in its place) and scale accumulators of
+    `dot` by `exp2(m - new)`, broadcast along the columns, as
+    `diffattn-to-tile` leaves them. Where `m` is -inf, the accumulators are zero.
+    In what order products and scaling stand in the loop does not matter, so
+    this also runs after software pipelining.
+
+    Produces: `m` moves only if `new` exceeds it by more than 8. Then the factor
+    is 1 for most blocks of keys, and scaling is skipped where it is for all rows
+    of a warp.
+
+    Why exact: a softmax may subtract any number from its exponents, if the same
+    one is subtracted everywhere; the division by the row sum takes it out again.
+    The true maximum is only there against overflow: `m` within 8 of it leaves
+    weights below 2^8, and rounding is relative. What else the loop computes from
+    `new` (weights, sums, what log-sum-exp is made of) follows `m`. This is the
+    conditional rescaling of FlashAttention-4 (Dao et al.).
+
+    Left alone: an iteration outside of a loop, whose maximum is no carried
+    value; sums without an accumulator beside them, with a remark.
+
+    ```mlir
+    %new = arith.maxnumf %x, %m : tensor<64x2xf32>
+    %drop = arith.subf %m, %new : tensor<64x2xf32>
+    %factor = math.exp2 %drop : tensor<64x2xf32>
+    %all = diffattn_tile.broadcast %factor along 2 : tensor<64x2xf32> -> tensor<64x2x128xf32>
+    %scaled = arith.mulf %all, %acc : tensor<64x2x128xf32>
+    ```
+    becomes
+    ```mlir
+    %growth = arith.subf %new, %m : tensor<64x2xf32>
+    %moves = arith.cmpf ogt, %growth, %eight : tensor<64x2xf32>
+    %kept = arith.select %moves, %new, %m : tensor<64x2xi1>, tensor<64x2xf32>
+    %any = diffattn_tile.warp_any %moves : tensor<64x2xi1>
+    %drop = arith.subf %m, %kept : tensor<64x2xf32>
+    %factor = math.exp2 %drop : tensor<64x2xf32>
+    %scaled = scf.if %any -> (tensor<64x2x128xf32>) {
+      %all = diffattn_tile.broadcast %factor along 2 : tensor<64x2xf32> -> tensor<64x2x128xf32>
+      %product = arith.mulf %all, %acc : tensor<64x2x128xf32>
+      scf.yield %product : tensor<64x2x128xf32>
+    } else {
+      scf.yield %acc : tensor<64x2x128xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect"];
 }
