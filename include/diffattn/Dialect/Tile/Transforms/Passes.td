@@ -231,6 +231,46 @@ def AssignLayoutsPass : TilePass<"diffattn-tile-assign-layouts"> {
   }];
 }
 
+def DeferReductionsPass : TilePass<"diffattn-tile-defer-reductions"> {
+  let summary = "Sum across threads once, after the loop";
+  let description = [{
+    Requires: layouts (`diffattn-tile-assign-layouts`).
+
+    A loop that carries a sum `l = f * l + reduce add P`, with or without the
+    factor, as `mulf` and `addf` or as `fma`, carries the part of each thread
+    instead: `thread_reduce` in the loop, the exchange between threads, a
+    `reduce`, after it. Sums of positive numbers: what changes is the order of
+    additions. An initial value of zero, or itself a `reduce add`
+    along that dimension (a peeled iteration, a loop before), is taken apart
+    likewise.
+
+    Left alone: sums that the loop reads otherwise, those that no two threads
+    share, and, with a remark, other initial values.
+
+    ```mlir
+    %l = scf.for ... iter_args(%old = %zero) -> (tensor<64x2xf32, #row>) {
+      %sum = diffattn_tile.reduce add %p along 2 : tensor<64x2x64xf32, #acc> -> tensor<64x2xf32, #row>
+      %scaled = arith.mulf %f, %old : tensor<64x2xf32, #row>
+      %new = arith.addf %scaled, %sum : tensor<64x2xf32, #row>
+      scf.yield %new : tensor<64x2xf32, #row>
+    }
+    ```
+    becomes
+    ```mlir
+    %part = scf.for ... iter_args(%old = %zeros) -> (tensor<64x2x4xf32, #part>) {
+      %sum = diffattn_tile.thread_reduce add %p along 2 : tensor<64x2x64xf32, #acc> -> tensor<64x2x4xf32, #part>
+      %factor = diffattn_tile.broadcast %f along 2 : tensor<64x2xf32, #row> -> tensor<64x2x4xf32, #part>
+      %scaled = arith.mulf %factor, %old : tensor<64x2x4xf32, #part>
+      %new = arith.addf %scaled, %sum : tensor<64x2x4xf32, #part>
+      scf.yield %new : tensor<64x2x4xf32, #part>
+    }
+    %l = diffattn_tile.reduce add %part along 2 : tensor<64x2x4xf32, #part> -> tensor<64x2xf32, #row>
+    ```
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def SelectOperandsPass : TilePass<"diffattn-tile-select-operands"> {
   let summary = "Feed matrix instructions from registers";
   let description = [{
