@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::diffattn;
@@ -99,6 +100,56 @@ static Tensor reduce(tile::ReduceOp op, const Tensor &source) {
       out[i * after + k] = roundTo(DType::F32, value);
     }
   return result;
+}
+
+/// Element j along the dimension goes to the part of the thread that holds it.
+static Tensor reduceInThreads(tile::ThreadReduceOp op, const Tensor &source) {
+  int64_t dim = op.getDim(), rank = source.getRank();
+  auto from = tile::getLayout(op.getSource()),
+       to = tile::getLayout(op.getResult());
+  auto [before, along, after] = getExtents(source.getShape(), dim);
+  std::vector<int64_t> place(along);
+  for (int64_t warp = 0; warp < from.getNumWarps(); ++warp)
+    for (int64_t lane = 0; lane < 32; ++lane)
+      for (int64_t reg = 0; reg < from.getNumRegisters(); ++reg)
+        place[from.getCoordinates(reg, lane, warp, rank)[dim]] =
+            to.getCoordinates(0, lane, warp, rank)[dim];
+  Tensor result(op.getResult().getType().getShape());
+  int64_t parts = result.getShape()[dim];
+  bool isSum = op.getKind() == tile::ReduceKind::Add;
+  double *out = result.mutableDoubles();
+  std::fill_n(out, result.getNumElements(), isSum ? 0 : -INFINITY);
+  for (int64_t i = 0; i < before; ++i)
+    for (int64_t j = 0; j < along; ++j)
+      for (int64_t k = 0; k < after; ++k) {
+        double x = source.doubles()[(i * along + j) * after + k];
+        double &sum = out[(i * parts + place[j]) * after + k];
+        sum = isSum ? sum + x : std::fmax(sum, x);
+      }
+  for (int64_t i = 0, e = result.getNumElements(); i < e; ++i)
+    out[i] = roundTo(DType::F32, out[i]);
+  return result;
+}
+
+/// Looks at what this warp holds; at everything as long as that is unknown.
+static bool isAnyTrue(Machine &machine, tile::WarpAnyOp op) {
+  const Tensor &source = machine.getTensor(op.getSource());
+  auto layout = tile::getLayout(op.getSource());
+  if (!layout)
+    return llvm::any_of(ArrayRef(source.data(), source.getNumElements()),
+                        [](const Slot &slot) { return slot.i != 0; });
+  SmallVector<int64_t> strides = source.getStrides();
+  for (int64_t lane = 0; lane < 32; ++lane)
+    for (int64_t reg = 0; reg < layout.getNumRegisters(); ++reg) {
+      auto index = layout.getCoordinates(reg, lane, machine.worker().number,
+                                         source.getRank());
+      if (source
+              .data()[std::inner_product(index.begin(), index.end(),
+                                         strides.begin(), int64_t(0))]
+              .i)
+        return true;
+    }
+  return false;
 }
 
 static Tensor broadcast(tile::BroadcastOp op, const Tensor &source) {
@@ -249,6 +300,10 @@ MaybeResult reference::executeRegisterOp(Machine &machine, Operation *op) {
     return executeDot(machine, dot);
   if (auto delinearize = dyn_cast<affine::AffineDelinearizeIndexOp>(op))
     return executeDelinearize(machine, delinearize);
+  if (auto any = dyn_cast<tile::WarpAnyOp>(op)) {
+    machine.setInt(any.getResult(), isAnyTrue(machine, any));
+    return success();
+  }
   // The others compute tensors from tensors, and have no effects.
   if (op->getNumResults() != 1 || op->getNumRegions() != 0 ||
       !isSupportedType(op->getResult(0).getType()) ||
@@ -267,6 +322,9 @@ MaybeResult reference::executeRegisterOp(Machine &machine, Operation *op) {
     using Result = FailureOr<Tensor>;
     return llvm::TypeSwitch<Operation *, Result>(op)
         .Case([&](tile::ReduceOp op) { return reduce(op, operands[0]); })
+        .Case([&](tile::ThreadReduceOp op) {
+          return reduceInThreads(op, operands[0]);
+        })
         .Case([&](tile::BroadcastOp op) { return broadcast(op, operands[0]); })
         .Case([&](tile::SelectOp op) { return select(op, operands[0]); })
         .Case([&](tile::SliceOp op) { return slice(op, operands[0]); })
