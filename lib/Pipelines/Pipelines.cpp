@@ -198,12 +198,15 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   // are peeled off a loop that is already a pipeline.
   kernels.addPass(tile::createStagePass());
   kernels.addPass(tile::createPipelinePass());
+  kernels.addPass(tile::createLazyRescalePass());
   kernels.addPass(tile::createOverlapPass());
   addCleanup(kernels);
+  // Layouts, and what they tell: which sums a thread can keep to itself.
+  kernels.addPass(tile::createAssignLayoutsPass());
+  kernels.addPass(tile::createDeferReductionsPass());
   kernels.addPass(tile::createPeelMasksPass());
   addCleanup(kernels);
-  // Then registers: layouts, and operands in the steps of the instruction.
-  kernels.addPass(tile::createAssignLayoutsPass());
+  // Products as the instruction wants them.
   kernels.addPass(tile::createStartProductsPass());
   kernels.addPass(tile::createSelectOperandsPass());
   addCleanup(kernels);

@@ -106,6 +106,28 @@ static Value createParts(OpBuilder &builder, Value init, int64_t dim,
   Location loc = init.getLoc();
   if (matchPattern(init, m_AnyZeroFloat()))
     return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  // Of an iteration that was taken out of the loop.
+  if (auto add = init.getDefiningOp<arith::AddFOp>()) {
+    Value lhs = createParts(builder, add.getLhs(), dim, type);
+    Value rhs = lhs ? createParts(builder, add.getRhs(), dim, type) : Value();
+    if (!rhs)
+      return {};
+    builder.setInsertionPoint(add);
+    return arith::AddFOp::create(builder, loc, lhs, rhs);
+  }
+  if (auto mul = init.getDefiningOp<arith::MulFOp>()) {
+    Value factor = mul.getLhs(), sum = mul.getRhs();
+    Value parts = createParts(builder, sum, dim, type);
+    if (!parts) {
+      std::swap(factor, sum);
+      parts = createParts(builder, sum, dim, type);
+    }
+    if (!parts)
+      return {};
+    builder.setInsertionPoint(mul);
+    Value all = BroadcastOp::create(builder, loc, type, factor, dim);
+    return arith::MulFOp::create(builder, loc, all, parts);
+  }
   auto reduction = init.getDefiningOp<ReduceOp>();
   if (!reduction || reduction.getKind() != ReduceKind::Add ||
       static_cast<int64_t>(reduction.getDim()) != dim)

@@ -70,6 +70,23 @@ private:
 
 } // namespace
 
+/// Whether `value` is `source` times something, perhaps on a condition: zero
+/// where that is zero.
+static bool isScaled(Value value, Value source) {
+  Operation *op = value.getDefiningOp();
+  if (value == source)
+    return true;
+  if (isa_and_present<arith::MulFOp>(op))
+    return llvm::is_contained(op->getOperands(), source);
+  auto branch = dyn_cast_if_present<scf::IfOp>(op);
+  if (!branch)
+    return false;
+  unsigned i = cast<OpResult>(value).getResultNumber();
+  return llvm::all_of(branch->getRegions(), [&](Region &region) {
+    return isScaled(region.front().getTerminator()->getOperand(i), source);
+  });
+}
+
 bool ProductOverlap::findProducts() {
   auto dots = llvm::to_vector(loop.getBody()->getOps<DotOp>());
   if (dots.size() != 2 || !isa<BufferType>(dots[1].getRhs().getType()))
@@ -165,8 +182,12 @@ void ProductOverlap::run() {
   clone(before, start);
   clone(after, start);
   SmallVector<Value> inits;
+  Value init = loop.getInitArgs()[accumulator];
+  if (!matchPattern(init, m_AnyZeroFloat()) ||
+      !isScaled(second.getAcc(), arguments[accumulator]))
+    init = start.lookupOrDefault(second.getAcc());
   for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-    inits.push_back(i == accumulator ? start.lookupOrDefault(second.getAcc())
+    inits.push_back(i == accumulator ? init
                     : isDelayed(value)
                         ? loop.getInitArgs()[i]
                         : start.lookupOrDefault(value));

@@ -87,6 +87,10 @@ def SpecializePass : TilePass<"diffattn-tile-specialize"> {
                         "Shared memory of a thread block, in bytes">];
   let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
                            "::mlir::gpu::GPUDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def LazyRescalePass : TilePass<"diffattn-tile-lazy-rescale"> {
   let summary = "Rescale accumulators only when a maximum moves far";
   let description = [{
