@@ -104,6 +104,8 @@ static std::optional<CarriedSum> matchSum(scf::ForOp loop, unsigned index) {
 static Value createParts(OpBuilder &builder, Value init, int64_t dim,
                          RankedTensorType type) {
   Location loc = init.getLoc();
+  if (init.getDefiningOp())
+    builder.setInsertionPoint(init.getDefiningOp());
   if (matchPattern(init, m_AnyZeroFloat()))
     return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   // Of an iteration that was taken out of the loop.
