@@ -21,142 +21,21 @@ import math
 import statistics
 import sys
 import time
-from typing import Callable
 
 import torch
-import torch.nn.functional as F
 
 import operator_reference as ref
+import peers
 from kernels import Attention, ManifestError, Runtime, RuntimeFailure, Spec, find_specs
+from timing import Meter, Side, compare, estimate, graph_of, lower_bound, ratios, seconds_of
 
 BURST_PAUSE, BURST_SECONDS = 0.06, 0.008
-SAMPLE_EVERY = 64
-"""Calls between two readings of clock and power."""
-
-
-class Meter:
-    """SM clock and power through NVML; silent where there is none."""
-
-    POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT
-
-    def __init__(self) -> None:
-        self.nvml = None
-        try:
-            import pynvml
-
-            pynvml.nvmlInit()
-            self.handle = pynvml.nvmlDeviceGetHandleByIndex(torch.cuda.current_device())
-            self.nvml = pynvml
-        except Exception as error:  # no package, no permission: times still count
-            print(f"no clock and power: {error}")
-
-    def read(self) -> tuple[float, float] | None:
-        """(MHz, W) now."""
-        if not self.nvml:
-            return None
-        clock = self.nvml.nvmlDeviceGetClockInfo(self.handle, self.nvml.NVML_CLOCK_SM)
-        try:
-            field = self.nvml.nvmlDeviceGetFieldValues(self.handle, [self.POWER_INSTANT])[0]
-            watts = field.value.uiVal / 1e3
-        except self.nvml.NVMLError:
-            watts = self.nvml.nvmlDeviceGetPowerUsage(self.handle) / 1e3
-        return float(clock), watts
-
-
-def event() -> torch.cuda.Event:
-    return torch.cuda.Event(enable_timing=True)
-
-
-def seconds_of(call: Callable, count: int) -> float:
-    start, end = event(), event()
-    start.record()
-    for _ in range(count):
-        call()
-    end.record()
-    end.synchronize()
-    return start.elapsed_time(end) / 1e3 / count
-
-
-def sustained(call: Callable, count: int, meter: Meter) -> tuple[float, list]:
-    """Seconds of one of `count` calls in a row, without the first 30%, in which
-    the clock settles; and what the meter read meanwhile."""
-    start, end, readings = event(), event(), []
-    begin = int(0.3 * count)
-    for i in range(count):
-        if i == begin:
-            start.record()
-        call()
-        if i >= begin and i % SAMPLE_EVERY == SAMPLE_EVERY - 1:
-            readings.append(meter.read())
-    end.record()
-    while not end.query():
-        if start.query():
-            readings.append(meter.read())
-        time.sleep(0.01)
-    end.synchronize()
-    return start.elapsed_time(end) / 1e3 / (count - begin), [r for r in readings if r]
-
-
-def burst(call: Callable, estimate: float) -> float:
-    torch.cuda.synchronize()
-    time.sleep(BURST_PAUSE)
-    return seconds_of(call, max(1, round(BURST_SECONDS / estimate)))
-
-
-def lower_bound(values: list[float], confidence: float = 0.95) -> float:
-    """The largest order statistic below the median with this confidence."""
-    n, tail, best = len(values), 0.0, 0
-    for k in range(n):
-        tail += math.comb(n, k) / 2**n  # P(at most k values below the median)
-        if tail > 1 - confidence:
-            break
-        best = k
-    return sorted(values)[best]
-
-
-# The sides. --------------------------------------------------------------------
-
-
-def combine_tokens(branches: torch.Tensor, lam: torch.Tensor) -> torch.Tensor:
-    return ref.combine(branches, lam)
-
-
-compiled_combine = torch.compile(combine_tokens, dynamic=False)
-
-
-def subtract(branches: torch.Tensor, lam: torch.Tensor) -> torch.Tensor:
-    """On (tokens, heads, dim), so that few shapes are compiled."""
-    tokens = branches.shape[0] * branches.shape[1]
-    out = compiled_combine(branches.reshape(tokens, *branches.shape[2:]), lam.reshape(tokens, -1))
-    return out.view(*branches.shape[:2], *out.shape[1:])
-
-
-def flash_side(a: Attention, inputs: dict) -> Callable:
-    query, key, value = (inputs[role] for role in ("query", "key", "value"))
-    if not a.differential:
-        return lambda: ref.flash_branches(a, query, key, value)
-    return lambda: subtract(ref.flash_branches(a, query, key, value), inputs["lambda"])
-
-
-def cudnn_side(a: Attention, inputs: dict) -> Callable | None:
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    if a.mask not in ("full", "causal") or a.softcap:
-        return None
-    query, key, value = (inputs[role].transpose(1, 2) for role in ("query", "key", "value"))
-
-    def call():
-        with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
-            branches = F.scaled_dot_product_attention(
-                query, key, value, is_causal=a.is_causal, scale=a.score_scale, enable_gqa=True
-            ).transpose(1, 2)
-        return subtract(branches, inputs["lambda"]) if a.differential else branches
-
-    return call
+TOLERANCE = 2e-2
+"""Relative difference of two bf16 results; NaN is above it."""
 
 
 def our_side(spec: Spec, runtime: Runtime, inputs: dict, batch: int, length: int):
-    """The call and the output that it fills."""
+    """The side and the output that it fills."""
     tensors = dict(inputs)
     for role, shape in spec.shapes(batch, length, length).items():
         if role not in tensors:
@@ -164,36 +43,31 @@ def our_side(spec: Spec, runtime: Runtime, inputs: dict, batch: int, length: int
             tensors[role] = torch.full(shape, math.nan, dtype=dtype, device="cuda")
     order = sorted(spec.roles, key=spec.roles.get)
     launch = runtime.load(spec.path).bind(*(tensors[role] for role in order))
-    stream = torch.cuda.current_stream().cuda_stream
-    return (lambda: launch(stream)), tensors["output"]
+    return Side(lambda: launch(torch.cuda.current_stream().cuda_stream)), tensors["output"]
 
 
-def graph_of(call: Callable) -> Callable:
-    """The call as a CUDA graph: no host time between kernels."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            call()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        call()
-    return graph.replay
+def burst(side: Side, count: int) -> float:
+    torch.cuda.synchronize()
+    time.sleep(BURST_PAUSE)
+    return seconds_of(side, count)
 
 
-def host_microseconds(call: Callable, count: int = 200) -> float:
+def add_bursts(result: dict, sides: dict[str, Side], rounds: int) -> None:
+    counts = {name: max(1, round(BURST_SECONDS / estimate(side))) for name, side in sides.items()}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            result[name].setdefault("burst", []).append(burst(side, counts[name]))
+
+
+def host_microseconds(side: Side, count: int = 200) -> float:
     """Host time of one call while the GPU is behind."""
     torch.cuda.synchronize()
     start = time.perf_counter()
     for _ in range(count):
-        call()
+        side.call()
     elapsed = time.perf_counter() - start
     torch.cuda.synchronize()
     return elapsed / count * 1e6
-
-
-# Measuring. --------------------------------------------------------------------
 
 
 def goal(a: Attention, length: int) -> float | None:
@@ -207,55 +81,27 @@ def goal(a: Attention, length: int) -> float | None:
     return 1.05 if length <= 4096 else 1.0
 
 
-def measure(sides: dict[str, Callable], options, meter: Meter) -> dict:
-    """Rounds of all sides; by side: seconds, burst seconds, clock, watts."""
-    counts, estimates = {}, {}
-    for name, call in sides.items():
-        call()
-        estimates[name] = seconds_of(call, 3)
-        counts[name] = max(4, math.ceil(options.seconds / 0.7 / estimates[name]))
-    result = {name: {"seconds": [], "burst": [], "readings": []} for name in sides}
-    names = list(sides)
-    for i in range(options.rounds):
-        order = names if i % 2 == 0 else names[::-1]
-        for name in order:
-            seconds, readings = sustained(sides[name], counts[name], meter)
-            result[name]["seconds"].append(seconds)
-            result[name]["readings"] += readings
-        if options.burst:
-            for name in order:
-                result[name]["burst"].append(burst(sides[name], estimates[name]))
-    for side in result.values():
-        readings = side.pop("readings")
-        side["mhz"], side["watts"] = (
-            (statistics.mean(column) for column in zip(*readings)) if readings else (0.0, 0.0)
-        )
-    return result
-
-
-def ratios(result: dict, field: str) -> list[float]:
-    return [peer / ours for peer, ours in zip(result["fa2"][field], result["ours"][field])]
-
-
 def bench(spec: Spec, runtime: Runtime, batch: int, length: int, options, meter: Meter) -> dict:
     a = spec.attention
     inputs = ref.random_inputs(spec, batch, length, length, seed=1, device="cuda")
     ours, output = our_side(spec, runtime, inputs, batch, length)
-    sides = {"ours": ours, "fa2": flash_side(a, inputs)}
-    if options.cudnn and (cudnn := cudnn_side(a, inputs)):
+    sides = {"ours": ours, "fa2": peers.fa2(a, inputs)}
+    if options.cudnn and (cudnn := peers.cudnn(a, inputs)):
         try:
-            cudnn()
+            cudnn.call()
             sides["cudnn"] = cudnn
         except RuntimeError as error:
             print(f"  no cuDNN: {str(error).splitlines()[0][:120]}")
-    ours()
-    difference = ref.relative_error(output, sides["fa2"]().double())
+    ours.call()
+    difference = ref.relative_error(output, sides["fa2"].call().double())
     host = host_microseconds(ours)
     if options.graph:
-        sides = {name: graph_of(call) for name, call in sides.items()}
-    result = measure(sides, options, meter)
+        sides = {name: graph_of(side) for name, side in sides.items()}
+    result = compare(sides, options.rounds, options.seconds, meter)
+    if options.burst:
+        add_bursts(result, sides, options.rounds)
     work = a.flops(batch, length, length)
-    ratio = ratios(result, "seconds")
+    ratio = ratios(result["fa2"], result["ours"])
     report = {
         "kernel": spec.name, "path": str(spec.path), "target": spec.target,
         "device": torch.cuda.get_device_name(), "batch": batch, "length": length,
@@ -266,7 +112,7 @@ def bench(spec: Spec, runtime: Runtime, batch: int, length: int, options, meter:
         "goal": goal(a, length), "sides": result,
     }  # fmt: skip
     if options.burst:
-        fast = ratios(result, "burst")
+        fast = ratios(result["fa2"], result["ours"], "burst")
         report["burst_ratio"], report["burst_low"] = statistics.median(fast), lower_bound(fast)
     return report
 
@@ -282,7 +128,7 @@ def print_row(report: dict) -> None:
         row += f"  burst {report['burst_ratio']:5.3f}"
     if report["goal"]:
         row += f"  {'ok  ' if report['ratio_low'] >= report['goal'] else 'MISS'} {report['goal']:g}"
-    if report["difference"] > 2e-2:
+    if not report["difference"] <= TOLERANCE:
         row += f"  WRONG: differs by {report['difference']:.1e}"
     print(row, flush=True)
 
@@ -323,7 +169,7 @@ def main() -> int:
             try:
                 reports.append(bench(spec, runtime, batch, length, options, meter))
                 print_row(reports[-1])
-                failed += reports[-1]["difference"] > 2e-2
+                failed += not reports[-1]["difference"] <= TOLERANCE
             except (RuntimeFailure, RuntimeError) as error:
                 failed += 1
                 print(f"{spec.name} {batch}x{length}: FAILED {str(error).splitlines()[0][:200]}", flush=True)

@@ -4,10 +4,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compiles the kernels that the GPU benchmarks and numerics run.
 
-compile.py --compiler build/bin/diffattn-compile --target sm_80 --out DIR [--set bench|numerics|smoke] [--match TEXT] [-- OPTIONS]
+compile.py --compiler build/bin/diffattn-compile --target sm_80 --out DIR [--set bench|prefill|numerics|smoke] [--emit ptx|cubin] [--match TEXT] [-- OPTIONS]
 
-Each kernel gets a folder DIR/NAME with kernel.mlir, kernel.ptx and
-manifest.json. OPTIONS are passed to the compiler.
+Each kernel gets a folder DIR/NAME with kernel.mlir, kernel.ptx or kernel.cubin,
+and manifest.json. OPTIONS are passed to the compiler.
 """
 
 import argparse
@@ -57,6 +57,15 @@ def bench_set():
     yield attention("d64_window512", mask="window 511, 0", d=64)
 
 
+def prefill_set():
+    """Of the cases of prefill.py."""
+    for d, heads, kv in [(128, 32, 8), (64, 64, 16), (256, 16, 4)]:
+        for mask in ["none", "causal"]:
+            yield attention(f"d{d}_{mask}", d=d, heads=heads, kv_heads=kv, mask=mask)
+    yield attention("d128_cross", heads=96, kv_heads=4, mask="causal")
+    yield attention("d128_window512", mask="window 511, 0", heads=48, kv_heads=4)
+
+
 def numerics_set():
     for dtype in ["bf16", "f16"]:
         for d in [64, 96, 128, 192, 256]:
@@ -80,7 +89,7 @@ def smoke_set():
     yield attention("d64_none", d=64, heads=32, kv_heads=8)
 
 
-SETS = {"bench": bench_set, "numerics": numerics_set, "smoke": smoke_set}
+SETS = {"bench": bench_set, "prefill": prefill_set, "numerics": numerics_set, "smoke": smoke_set}
 
 
 def main():
@@ -90,6 +99,7 @@ def main():
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--set", default="bench", choices=SETS)
     parser.add_argument("--match", default="")
+    parser.add_argument("--emit", default="ptx", choices=["ptx", "cubin"])
     parser.add_argument("options", nargs="*")
     arguments = parser.parse_args()
     failures = 0
@@ -101,8 +111,8 @@ def main():
         (folder / "kernel.mlir").write_text(text)
         start = time.perf_counter()
         result = subprocess.run(
-            [arguments.compiler, folder / "kernel.mlir", f"--target={arguments.target}", "--emit=ptx",
-             f"--manifest={folder / 'manifest.json'}", "-o", folder / "kernel.ptx", *arguments.options],
+            [arguments.compiler, folder / "kernel.mlir", f"--target={arguments.target}", f"--emit={arguments.emit}",
+             f"--manifest={folder / 'manifest.json'}", "-o", folder / f"kernel.{arguments.emit}", *arguments.options],
             capture_output=True, text=True)
         seconds = time.perf_counter() - start
         print(f"{name:24s} {'ok' if result.returncode == 0 else 'FAILED'} {seconds:.2f} s", flush=True)

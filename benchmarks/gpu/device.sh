@@ -9,14 +9,17 @@
 #
 #   OUT=DIR benchmarks/gpu/device.sh --lib libdiffattn_runtime.so [options] FOLDER...
 #
-#   --stages LIST    of numerics, sanitize, bench, ncu (default: all)
+#   --stages LIST    of numerics, sanitize, bench, ncu (default: these), and
+#                    prefill, which takes nine minutes by itself
 #   --match TEXT     only kernels whose description has TEXT
 #   --sanitize TEXT  the same, for compute-sanitizer alone
 #   --profile TEXT   which kernel ncu looks at (default: d128)
 #   --bench "ARGS"   more arguments for bench.py
+#   --prefill "ARGS" more arguments for prefill.py, none with a space in it
 #
 # Needs python3 with PyTorch, numpy and (for clocks) pynvml; compute-sanitizer and
-# ncu where their stages run. FOLDERs hold manifests and their images.
+# ncu where their stages run; prefill leaves out peers that are not installed.
+# FOLDERs hold manifests and their images.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-.}
@@ -24,7 +27,7 @@ export PYTHONUNBUFFERED=1
 # Some installations keep the tools out of PATH.
 PATH=$PATH:/usr/local/cuda/bin:/opt/nvidia/nsight-compute
 
-lib='' match='' sanitize='' profile=d128 bench=() stages=numerics,sanitize,bench,ncu folders=()
+lib='' match='' sanitize='' profile=d128 bench=() prefill=() stages=numerics,sanitize,bench,ncu folders=()
 while [ $# -gt 0 ]; do
   case $1 in
     --lib) lib=$2; shift ;;
@@ -33,6 +36,7 @@ while [ $# -gt 0 ]; do
     --sanitize) sanitize=$2; shift ;;
     --profile) profile=$2; shift ;;
     --bench) read -ra bench <<<"$2"; shift ;;
+    --prefill) read -ra prefill <<<"$2"; shift ;;
     -*) echo "error: unknown option '$1'" >&2; exit 1 ;;
     *) folders+=("$1") ;;
   esac
@@ -44,7 +48,7 @@ if [ -z "$lib" ] || [ ${#folders[@]} -eq 0 ]; then
 fi
 
 summary=$out/summary.txt
-rm -f "$out"/{numerics,sanitize,bench,ncu}.log "$summary"
+rm -f "$out"/{numerics,sanitize,bench,prefill,ncu}.log "$summary"
 failed=0
 
 # stage NAME SECONDS LOG COMMAND...: runs it with its output in $OUT/LOG.log.
@@ -58,7 +62,7 @@ stage() {
   echo "== $name: $([ "$status" -eq 0 ] && echo passed || echo "FAILED ($status)"), $((SECONDS - start)) s" >>"$summary"
 }
 wants() { [[ ,$stages, == *,$1,* ]]; }
-show() { tail -n "$2" "$out/$1.log" | cut -c1-220 >>"$summary"; }
+show() { tail -n "$2" "$out/$1.log" | cut -c1-240 >>"$summary"; }
 
 if wants numerics; then
   stage numerics 150 numerics python3 "$here/numerics.py" --lib "$lib" --match "$match" \
@@ -79,6 +83,13 @@ if wants bench; then
   stage bench 195 bench python3 "$here/bench.py" --lib "$lib" --match "$match" --limit 175 \
     --json "$out/bench.json" "${bench[@]}" "${folders[@]}"
   show bench 45
+fi
+
+if wants prefill; then
+  rm -f "$out/prefill.jsonl"
+  stage prefill 540 prefill python3 "$here/prefill.py" --lib "$lib" --limit 480 \
+    --json "$out/prefill.jsonl" "${prefill[@]}" "${folders[@]}"
+  show prefill 60
 fi
 
 if wants ncu; then
