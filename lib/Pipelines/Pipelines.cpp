@@ -59,6 +59,7 @@ static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   schedule.warps = settings.warps;
   schedule.stages = settings.stages;
   schedule.teams = settings.teams;
+  schedule.order = settings.order;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));
   pm.addNestedPass<func::FuncOp>(createToOnlinePass());
 }
@@ -200,6 +201,7 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   kernels.addPass(tile::createPipelinePass());
   kernels.addPass(tile::createLazyRescalePass());
   kernels.addPass(tile::createOverlapPass());
+  kernels.addPass(tile::createTakeTurnsPass());
   addCleanup(kernels);
   // Layouts, and what they tell: which sums a thread can keep to itself.
   kernels.addPass(tile::createAssignLayoutsPass());

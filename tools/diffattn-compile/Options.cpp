@@ -124,6 +124,11 @@ struct CommandLine {
       cl::desc("Tiles of a block, with a warpgroup for each, on targets with "
                "wgmma (default: target decides)"),
       cl::value_desc("N"), cl::init(0), cl::cat(compile)};
+  cl::opt<std::string> order{
+      "order",
+      cl::desc("How teams share the matrix unit: overlap, turns or sections "
+               "(default: target decides)"),
+      cl::value_desc("ORDER"), cl::cat(compile)};
   cl::opt<std::string> ptxas{
       "ptxas",
       cl::desc("The assembler of the CUDA toolkit (default: from $PATH, "
@@ -217,6 +222,7 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
       {compiler.pipeline.warps != 0, "--warps", false, true, false},
       {compiler.pipeline.stages != 0, "--stages", false, true, false},
       {compiler.pipeline.teams != 0, "--teams", false, true, false},
+      {!compiler.pipeline.order.empty(), "--order", false, true, false},
       {!options.assembler.path.empty(), "--ptxas", false, true, false},
       {!options.assembler.use, "--no-ptxas", false, true, false}};
   Phase last = getPhases((*target)->kind).back().phase;
@@ -291,6 +297,7 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   pipeline.warps = line.warps;
   pipeline.stages = line.stages;
   pipeline.teams = line.teams;
+  pipeline.order = line.order;
   options.compiler.entry = line.entry;
   options.compiler.from = line.from;
   if (line.to.getNumOccurrences())

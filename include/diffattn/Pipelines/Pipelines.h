@@ -28,6 +28,8 @@ struct PipelineSettings {
   int64_t queryTile = 0, pairs = 0, keyTile = 0;
   /// For GPUs only.
   int64_t warps = 0, stages = 0, teams = 0;
+  /// "overlap", "turns", "sections", or empty.
+  std::string order;
 };
 
 /// The settings as options of a pipeline, beginning with those of every target.
@@ -83,9 +85,14 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("Tiles of a block, with a warpgroup for each, on targets "
                      "with wgmma; 0 lets the target decide"),
       llvm::cl::init(0)};
+  Option<std::string> order{
+      *this, "order",
+      llvm::cl::desc("How teams share the matrix unit: overlap, turns or "
+                     "sections; empty lets the target decide"),
+      llvm::cl::init("")};
 
   PipelineSettings getSettings() const {
-    return {target, queryTile, pairs, keyTile, warps, stages, teams};
+    return {target, queryTile, pairs, keyTile, warps, stages, teams, order};
   }
 };
 

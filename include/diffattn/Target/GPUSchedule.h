@@ -22,6 +22,7 @@
 
 #include "diffattn/Target/TargetDescription.h"
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace mlir::diffattn {
@@ -39,6 +40,9 @@ struct GPUSchedule {
   /// Tiles of a block, each with a warpgroup of its own (HopperSchedule.h).
   /// None where warps of a block divide one tile.
   int64_t teams = 0;
+  /// How teams share the matrix unit: "overlap", "turns", "sections"; empty
+  /// leaves it open.
+  std::string order;
 
   bool operator==(const GPUSchedule &other) const;
   bool operator!=(const GPUSchedule &other) const { return !(*this == other); }

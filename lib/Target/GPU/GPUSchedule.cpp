@@ -37,7 +37,7 @@ static constexpr int64_t maxAccumulators = 128, maxScores = 64;
 bool GPUSchedule::operator==(const GPUSchedule &other) const {
   auto tie = [](const GPUSchedule &s) {
     return std::tie(s.queryTile, s.pairs, s.keyTile, s.warps, s.stages,
-                    s.teams);
+                    s.teams, s.order);
   };
   return tie(*this) == tie(other);
 }
@@ -47,7 +47,11 @@ std::string GPUSchedule::str() const {
       llvm::formatv("query_tile = {0}, pairs = {1}, key_tile = {2}, warps = "
                     "{3}, stages = {4}",
                     queryTile, pairs, keyTile, warps, stages);
-  return teams ? text + llvm::formatv(", teams = {0}", teams).str() : text;
+  if (teams)
+    text += llvm::formatv(", teams = {0}", teams);
+  if (!order.empty())
+    text += ", order = \"" + order + "\"";
+  return text;
 }
 
 llvm::ArrayRef<int64_t> mlir::diffattn::getGPUHeadDims() {

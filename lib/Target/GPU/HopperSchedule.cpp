@@ -78,6 +78,7 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
         &GPUSchedule::warps, &GPUSchedule::stages, &GPUSchedule::teams})
     if (fixed.*field)
       schedule.*field = fixed.*field;
+  schedule.order = fixed.order.empty() ? "overlap" : fixed.order;
 
   auto makeError = [&](const char *name, int64_t found, int64_t nearest,
                        const std::string &why) {

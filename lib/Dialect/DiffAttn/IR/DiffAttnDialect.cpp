@@ -125,7 +125,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t keyTile,
                                    std::optional<int64_t> warps,
                                    std::optional<int64_t> stages,
-                                   std::optional<int64_t> teams) {
+                                   std::optional<int64_t> teams,
+                                   StringAttr order) {
   // Tiles are buffers; a bound keeps absurd sizes from reaching an allocator.
   constexpr int64_t maxTile = 1 << 16;
   // A block has at most 1024 threads on every GPU so far.
@@ -145,5 +146,11 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expects warps and stages together or neither";
   if (teams && warps != 4)
     return emitError() << "expects warps = 4 with teams, each a warpgroup";
+  if (order && !teams)
+    return emitError() << "expects teams with an order";
+  if (order && order != "overlap" && order != "turns" && order != "sections")
+    return emitError() << "expects order to be \"overlap\", \"turns\" or "
+                          "\"sections\", but got "
+                       << order;
   return success();
 }

@@ -190,7 +190,11 @@ static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
                                        schedule.warps, schedule.stages,
                                        schedule.teams
                                            ? std::optional(schedule.teams)
-                                           : std::nullopt));
+                                           : std::nullopt,
+                                       schedule.order.empty()
+                                           ? StringAttr()
+                                           : StringAttr::get(op.getContext(),
+                                                             schedule.order)));
   const GPUResources &resources = choice->resources;
   remark::passed(op.getLoc(),
                  remark::RemarkOpts::name("schedule").category(passName))
@@ -261,7 +265,8 @@ private:
 
   LogicalResult assign(AttentionOp op, const TargetDescription &description) {
     bool overridden =
-        queryTile || pairs || keyTile || warps || stages || teams;
+        queryTile || pairs || keyTile || warps || stages || teams ||
+        !order.empty();
     auto *gpu = llvm::dyn_cast<GPUTarget>(&description);
     std::optional<ScheduleAttr> present = op.getSchedule();
     if (present && !overridden && !gpu)
@@ -278,15 +283,17 @@ private:
     auto orOne = [](int64_t size) { return size ? size : 1; };
     if (failed(ScheduleAttr::verify(checked, orOne(queryTile), orOne(pairs),
                                     orOne(keyTile), orOne(warps),
-                                    orOne(stages), std::nullopt)))
+                                    orOne(stages), std::nullopt,
+                                    StringAttr())))
       return failure();
     if (gpu) {
-      GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages, teams};
+      GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages, teams, order};
       if (present && !overridden)
         fixed = {present->getQueryTile(), present->getPairs(),
                  present->getKeyTile(), present->getWarps().value_or(0),
                  present->getStages().value_or(0),
-                 present->getTeams().value_or(0)};
+                 present->getTeams().value_or(0),
+                 present->getOrder() ? present->getOrder().str() : ""};
       return assignForGPU(op, *gpu, fixed);
     }
     assignForCPU(op, llvm::cast<CPUTarget>(description), queryTile, pairs,

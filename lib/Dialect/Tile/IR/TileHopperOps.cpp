@@ -104,6 +104,22 @@ LogicalResult RolesOp::verify() {
   return success();
 }
 
+/// Turns are for two to four teams: more have no named barriers.
+static LogicalResult verifyTurn(Operation *op) {
+  Region *region = op->getParentRegion();
+  auto roles = op->getParentOfType<RolesOp>();
+  while (roles && region->getParentOp() != roles)
+    region = region->getParentRegion();
+  int64_t teams =
+      roles ? roles.getWarpgroups()[region->getRegionNumber()] : 1;
+  if (teams < 2 || teams > 4)
+    return op->emitOpError("expects a role of 2 to 4 teams, but got ") << teams;
+  return success();
+}
+
+LogicalResult TakeTurnOp::verify() { return verifyTurn(*this); }
+LogicalResult PassTurnOp::verify() { return verifyTurn(*this); }
+
 LogicalResult ElectedOp::verify() {
   // Several threads would be needed to hold a tensor or to meet.
   WalkResult result = getBody().walk([&](Operation *op) {

@@ -202,6 +202,8 @@ LogicalResult KernelBuilder::createKernel() {
     if (schedule.getTeams())
       kernel->setAttr(attr::teams,
                       builder.getI64IntegerAttr(*schedule.getTeams()));
+    if (schedule.getOrder())
+      kernel->setAttr(attr::order, schedule.getOrder());
   }
   if (failed(describeGrid(kernel)))
     return failure();

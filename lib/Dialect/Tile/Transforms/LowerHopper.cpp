@@ -198,6 +198,61 @@ struct LowerTeamBarrier : OpConversionPattern<TeamBarrierOp> {
   }
 };
 
+/// Named barriers: 0 is of the block, the next ones of each warpgroup
+/// (team_barrier), those from here on of the turn of each team.
+constexpr int64_t firstTurnBarrier = 8;
+
+/// The barrier of the turn of this team, or of the one after it. Teams are the
+/// last warpgroups of the block.
+Value createTurnBarrier(OpBuilder &builder, Operation *op, bool isNext) {
+  Location loc = op->getLoc();
+  Region *region = op->getParentRegion();
+  while (!isa<RolesOp>(region->getParentOp()))
+    region = region->getParentRegion();
+  auto roles = cast<RolesOp>(region->getParentOp());
+  int64_t teams = roles.getWarpgroups()[region->getRegionNumber()];
+  Value team = region->getArgument(0);
+  if (isNext) {
+    Value isLast =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, team,
+                              createI32(builder, loc, teams - 1));
+    Value next =
+        arith::AddIOp::create(builder, loc, team, createI32(builder, loc, 1));
+    team = arith::SelectOp::create(builder, loc, isLast,
+                                   createI32(builder, loc, 0), next);
+  }
+  return arith::AddIOp::create(builder, loc, team,
+                               createI32(builder, loc, firstTurnBarrier));
+}
+
+struct LowerTakeTurn : OpConversionPattern<TakeTurnOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(TakeTurnOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    createAsm(rewriter, op.getLoc(), Type(),
+              createTurnBarrier(rewriter, op, /*isNext=*/false),
+              "barrier.sync $0, " + Twine(2 * teamThreads) + ";",
+              "r,~{memory}");
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerPassTurn : OpConversionPattern<PassTurnOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(PassTurnOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    createAsm(rewriter, op.getLoc(), Type(),
+              createTurnBarrier(rewriter, op, /*isNext=*/true),
+              "barrier.arrive $0, " + Twine(2 * teamThreads) + ";",
+              "r,~{memory}");
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Copies and scalars
 //===----------------------------------------------------------------------===//
@@ -681,7 +736,7 @@ void mlir::diffattn::tile::addHopperTypes(TypeConverter &converter) {
 void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
-               LowerTeamBarrier, LowerTensorCopy, LowerWriteScalars,
+               LowerTeamBarrier, LowerTakeTurn, LowerPassTurn, LowerTensorCopy, LowerWriteScalars,
                LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
                LowerUniform, LowerThreadReduce, LowerWarpAny>(
       converter, patterns.getContext());

@@ -239,6 +239,9 @@ void ProductOverlap::run() {
 namespace {
 struct OverlapPass : diffattn::tile::impl::OverlapPassBase<OverlapPass> {
   void runOnOperation() override {
+    auto order = getOperation()->getAttrOfType<StringAttr>(attr::order);
+    if (order == "sections")
+      return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) {
       if (loop->getParentOfType<RolesOp>())

@@ -27,6 +27,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::diffattn::tile {
 #define GEN_PASS_DEF_SPECIALIZEPASS
@@ -58,7 +59,19 @@ struct Operand {
   Value map, slots, full, empty;
 };
 
-/// Bounds of a loop over all teams, and those of one team.
+/// A loop over the tiles of a block.
+struct TileLoop {
+  /// Without its terminator at first.
+  Block *body;
+  /// An i32.
+  Value tile;
+  /// What is carried besides the positions in the operands' rings, as the
+  /// iteration found it.
+  SmallVector<Value> state;
+  SmallVector<Position> positions;
+};
+
+/// Bounds of a loop over all teams.
 struct Bounds {
   Value lower, upper;
 };
@@ -77,12 +90,22 @@ private:
   LogicalResult describeOperand(Operand &operand);
   void createRings();
   void createTileOrder();
-  scf::ForOp createConsumers(Region &region);
+  TileLoop createConsumers(Region &region);
   void createProducer(Region &region);
   void finishAttributes();
+  /// The loops that load operands, in order.
+  SmallVector<scf::ForOp> getLoops();
 
-  /// A loop over the tiles of this block, with a position in each ring.
-  scf::ForOp createTileLoop(int64_t firstPhase);
+  /// Every so many tiles one, beginning with the number of the block.
+  TileLoop createStridedLoop(int64_t firstPhase);
+  /// The same, but the next tile is the first that no block has begun: drawn by
+  /// the producer, handed to the teams through a ring of numbers.
+  TileLoop createDrawingLoop();
+  TileLoop createDrawnLoop();
+  void createQueue();
+  /// The terminator of a drawing loop, and what follows the loop.
+  void finishDrawing(TileLoop &tiles, Value drawn);
+  scf::WhileOp createWhile(ArrayRef<Value> inits, TypeRange bodyTypes);
   /// Coordinates of the tile of the first team.
   SmallVector<Value> createCoordinates(Value tile);
   Value createTeamCoordinate(Value first, Value team);
@@ -106,7 +129,7 @@ private:
   Value cloneSlice(Value value, IRMapping &mapping);
   /// The union of the loop's ranges over all teams.
   Bounds createUnion(scf::ForOp loop, ArrayRef<Value> coordinates);
-  Position advance(const Operand &operand, Position position);
+  Position advance(int64_t depth, Position position);
 
   Value createI32(int64_t value) {
     return arith::ConstantIntOp::create(builder, loc, value, 32);
@@ -140,6 +163,9 @@ private:
   /// i32: sizes of the grid of blocks, numbers of tiles.
   SmallVector<Value> blockSizes;
   Value numTiles;
+  /// Numbers of tiles on their way to the teams, and where they are drawn. Null
+  /// where blocks take every so many tiles.
+  Value queue, queueFull, queueEmpty, counters;
   /// i32: tiles that differ in all but the last coordinate, and how many of
   /// those go side by side; null if one after the other.
   Value numColumns, section;
@@ -216,6 +242,14 @@ LogicalResult Specializer::collectOperands() {
   return success();
 }
 
+SmallVector<scf::ForOp> Specializer::getLoops() {
+  SmallVector<scf::ForOp> loops;
+  for (Operand &operand : operands)
+    if (operand.loop && !llvm::is_contained(loops, operand.loop))
+      loops.push_back(operand.loop);
+  return loops;
+}
+
 LogicalResult Specializer::describeOperand(Operand &operand) {
   LoadOp load = operand.load;
   auto dot = cast<DotOp>(*load->user_begin());
@@ -275,8 +309,6 @@ void Specializer::createRings() {
     operand.full = createBarriers(1);
     operand.empty = createBarriers(operand.isPerTeam ? 1 : teams);
   }
-  FenceOp::create(builder, loc, FenceKind::BarrierInit);
-  gpu::BarrierOp::create(builder, loc);
 }
 
 /// In which order tiles are computed. Where their work depends on the last
@@ -330,6 +362,7 @@ void Specializer::createTileOrder() {
   for (size_t i = columns - sharedBy; i < columns; ++i)
     section = create<arith::MulIOp>(section, blockSizes[i]);
   section = create<arith::MinSIOp>(section, numColumns);
+  createQueue();
 }
 
 SmallVector<Value> Specializer::createCoordinates(Value tile) {
@@ -368,15 +401,6 @@ Value Specializer::createTeamCoordinate(Value first, Value team) {
   return create<arith::AddIOp>(first, team);
 }
 
-scf::ForOp Specializer::createTileLoop(int64_t firstPhase) {
-  Value first = toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
-  Value step = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
-  SmallVector<Value> inits;
-  for (size_t i = 0; i < operands.size(); ++i)
-    inits.append({createI32(0), createI32(firstPhase)});
-  return scf::ForOp::create(builder, loc, first, numTiles, step, inits);
-}
-
 static SmallVector<Position> getPositions(ValueRange values) {
   SmallVector<Position> positions;
   for (size_t i = 0; i < values.size(); i += 2)
@@ -391,18 +415,157 @@ static SmallVector<Value> getValues(ArrayRef<Position> positions) {
   return values;
 }
 
-Position Specializer::advance(const Operand &operand, Position position) {
-  if (operand.depth == 1)
+Position Specializer::advance(int64_t depth, Position position) {
+  if (depth == 1)
     return {position.slot,
             create<arith::XOrIOp>(position.phase, createI32(1))};
   Value next = create<arith::AddIOp>(position.slot, createI32(1));
   Value wraps = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                      next, createI32(operand.depth));
+                                      next, createI32(depth));
   Value turn =
       arith::ExtUIOp::create(builder, loc, builder.getI32Type(), wraps);
   return {arith::SelectOp::create(builder, loc, wraps, createI32(0), next),
           create<arith::XOrIOp>(position.phase, turn)};
 }
+
+//===----------------------------------------------------------------------===//
+// Loops over tiles
+//===----------------------------------------------------------------------===//
+
+TileLoop Specializer::createStridedLoop(int64_t firstPhase) {
+  Value first = toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
+  Value step = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
+  SmallVector<Position> start(operands.size(),
+                              {createI32(0), createI32(firstPhase)});
+  auto loop = scf::ForOp::create(builder, loc, first, numTiles, step,
+                                 getValues(start));
+  builder.setInsertionPointToStart(loop.getBody());
+  return {loop.getBody(), loop.getInductionVar(), {},
+          getPositions(loop.getRegionIterArgs())};
+}
+
+/// Tiles on their way: the one being computed and the next.
+static constexpr int64_t queueDepth = 2;
+
+void Specializer::createQueue() {
+  unsigned number = kernel.getNumArguments();
+  (void)kernel.insertArgument(
+      number, MemRefType::get({2}, builder.getI32Type()), {}, loc);
+  kernel.setArgAttr(number, attr::counters, builder.getUnitAttr());
+  counters = kernel.getArgument(number);
+  MLIRContext *context = kernel.getContext();
+  auto layout = SharedAttr::get(context, {Digit{0, 1}}, /*swizzle=*/0);
+  queue = AllocOp::create(builder, loc,
+                          BufferType::get(context, queueDepth, {1},
+                                          builder.getI32Type(), layout),
+                          /*offset=*/IntegerAttr());
+  auto type = BarriersType::get(context, queueDepth);
+  queueFull = BarriersOp::create(builder, loc, type, 1, IntegerAttr());
+  queueEmpty = BarriersOp::create(builder, loc, type, teams, IntegerAttr());
+}
+
+scf::WhileOp Specializer::createWhile(ArrayRef<Value> inits,
+                                      TypeRange bodyTypes) {
+  auto loop = scf::WhileOp::create(builder, loc, bodyTypes, inits);
+  OpBuilder::InsertionGuard guard(builder);
+  TypeRange types = ValueRange(inits).getTypes();
+  builder.createBlock(&loop.getBefore(), {}, types,
+                      SmallVector<Location>(types.size(), loc));
+  builder.createBlock(&loop.getAfter(), {}, bodyTypes,
+                      SmallVector<Location>(bodyTypes.size(), loc));
+  return loop;
+}
+
+TileLoop Specializer::createDrawingLoop() {
+  Value first = toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
+  SmallVector<Position> start(operands.size() + 1,
+                              {createI32(0), createI32(1)});
+  SmallVector<Value> inits = {first};
+  llvm::append_range(inits, getValues(start));
+  scf::WhileOp loop = createWhile(inits, ValueRange(inits).getTypes());
+  // The teams are told of the tile that there is none of, too.
+  builder.setInsertionPointToStart(loop.getBeforeBody());
+  SmallVector<Value> carried(loop.getBeforeArguments());
+  Value tile = carried[0];
+  Position place = {carried[1], carried[2]};
+  WaitOp::create(builder, loc, queueEmpty, place.slot, place.phase);
+  Value slot = SlotOp::create(builder, loc, queue, toIndex(place.slot));
+  WriteScalarsOp::create(builder, loc, tile, slot);
+  ArriveOp::create(builder, loc, queueFull, place.slot);
+  place = advance(queueDepth, place);
+  carried[1] = place.slot;
+  carried[2] = place.phase;
+  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                     tile, numTiles);
+  scf::ConditionOp::create(builder, loc, more, carried);
+  builder.setInsertionPointToStart(loop.getAfterBody());
+  ValueRange arguments = loop.getAfterArguments();
+  return {loop.getAfterBody(), arguments[0],
+          SmallVector<Value>(arguments.slice(1, 2)),
+          getPositions(arguments.drop_front(3))};
+}
+
+void Specializer::finishDrawing(TileLoop &tiles, Value drawn) {
+  Value stride = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
+  // The first tile of each block was its number.
+  Value next = create<arith::AddIOp>(
+      UniformOp::create(builder, loc, drawn), stride);
+  SmallVector<Value> values = {next};
+  llvm::append_range(values, tiles.state);
+  llvm::append_range(values, getValues(tiles.positions));
+  scf::YieldOp::create(builder, loc, values);
+
+  // The last block puts the counters back for the next launch.
+  builder.setInsertionPointAfter(tiles.body->getParentOp());
+  Value one = createI32(1), zero = createI32(0);
+  Value before =
+      FetchAddOp::create(builder, loc, counters, createIndex(1), one);
+  Value finished = create<arith::AddIOp>(before, one);
+  Value blocks = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
+  Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       finished, blocks);
+  auto branch = scf::IfOp::create(builder, loc, isLast, /*withElse=*/false);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  for (int64_t i = 0; i < 2; ++i)
+    memref::StoreOp::create(builder, loc, zero, counters, createIndex(i));
+}
+
+TileLoop Specializer::createDrawnLoop() {
+  SmallVector<Position> start(operands.size() + 1,
+                              {createI32(0), createI32(0)});
+  SmallVector<Value> inits = getValues(start);
+  // The body gets the tile besides.
+  SmallVector<Type> types(inits.size() + 1, builder.getI32Type());
+  scf::WhileOp loop = createWhile(inits, types);
+  builder.setInsertionPointToStart(loop.getBeforeBody());
+  SmallVector<Value> carried(loop.getBeforeArguments());
+  Position place = {carried[0], carried[1]};
+  WaitOp::create(builder, loc, queueFull, place.slot, place.phase);
+  Value slot = SlotOp::create(builder, loc, queue, toIndex(place.slot));
+  Value number = ReadScalarsOp::create(builder, loc, builder.getI32Type(), slot)
+                     .getValues()
+                     .front();
+  Value tile = UniformOp::create(builder, loc, number);
+  // The arrival of one thread must not overtake another one's reading.
+  TeamBarrierOp::create(builder, loc);
+  ArriveOp::create(builder, loc, queueEmpty, place.slot);
+  place = advance(queueDepth, place);
+  carried[0] = place.slot;
+  carried[1] = place.phase;
+  carried.insert(carried.begin(), tile);
+  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                     tile, numTiles);
+  scf::ConditionOp::create(builder, loc, more, carried);
+  builder.setInsertionPointToStart(loop.getAfterBody());
+  ValueRange arguments = loop.getAfterArguments();
+  return {loop.getAfterBody(), arguments[0],
+          SmallVector<Value>(arguments.slice(1, 2)),
+          getPositions(arguments.drop_front(3))};
+}
+
+//===----------------------------------------------------------------------===//
+// Slices
+//===----------------------------------------------------------------------===//
 
 Value Specializer::cloneSlice(Value value, IRMapping &mapping) {
   if (Value mapped = mapping.lookupOrNull(value))
@@ -475,7 +638,7 @@ void Specializer::copyForTeams(Operand &operand, Position &position,
     WaitOp::create(builder, loc, operand.empty, slot, position.phase);
     createCopy(operand, slot, mapping);
   }
-  position = advance(operand, position);
+  position = advance(operand.depth, position);
 }
 
 void Specializer::createCopyLoop(scf::ForOp loop,
@@ -498,7 +661,7 @@ void Specializer::createCopyLoop(scf::ForOp loop,
     mapping.map(loop.getInductionVar(), copies.getInductionVar());
     WaitOp::create(builder, loc, operand.empty, position.slot, position.phase);
     createCopy(operand, position.slot, mapping);
-    position = advance(operand, position);
+    position = advance(operand.depth, position);
   }
   scf::YieldOp::create(builder, loc, getValues(positions));
   positions = getPositions(copies.getResults());
@@ -509,20 +672,22 @@ void Specializer::createProducer(Region &region) {
   auto elected = ElectedOp::create(builder, loc);
   elected.getBody().emplaceBlock();
   builder.setInsertionPointToStart(&elected.getBody().front());
-  scf::ForOp tiles = createTileLoop(/*firstPhase=*/1);
-  builder.setInsertionPointToStart(tiles.getBody());
-  SmallVector<Value> coordinates = createCoordinates(tiles.getInductionVar());
-  SmallVector<Position> positions = getPositions(tiles.getRegionIterArgs());
-  for (auto [operand, position] : llvm::zip_equal(operands, positions))
+  TileLoop tiles =
+      queue ? createDrawingLoop() : createStridedLoop(/*firstPhase=*/1);
+  // On its way while this tile is being copied.
+  Value drawn = queue ? FetchAddOp::create(builder, loc, counters,
+                                           createIndex(0), createI32(1))
+                            .getResult()
+                      : Value();
+  SmallVector<Value> coordinates = createCoordinates(tiles.tile);
+  for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       copyForTeams(operand, position, coordinates);
-  SmallVector<scf::ForOp> loops;
-  for (Operand &operand : operands)
-    if (operand.loop && !llvm::is_contained(loops, operand.loop))
-      loops.push_back(operand.loop);
-  for (scf::ForOp loop : loops)
-    createCopyLoop(loop, positions, coordinates);
-  scf::YieldOp::create(builder, loc, getValues(positions));
+  for (scf::ForOp loop : getLoops())
+    createCopyLoop(loop, tiles.positions, coordinates);
+  if (queue)
+    return finishDrawing(tiles, drawn);
+  scf::YieldOp::create(builder, loc, getValues(tiles.positions));
 }
 
 //===----------------------------------------------------------------------===//
@@ -549,7 +714,7 @@ void Specializer::consumeOnce(Operand &operand, Position &position,
   builder.setInsertionPointAfter(last);
   ArriveOp::create(builder, loc, operand.empty, slot);
   builder.setInsertionPointToStart(body);
-  position = advance(operand, position);
+  position = advance(operand.depth, position);
 }
 
 void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
@@ -568,7 +733,7 @@ void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
     if (operand.loop != loop)
       continue;
     ArriveOp::create(builder, loc, operand.empty, position.slot);
-    position = advance(operand, position);
+    position = advance(operand.depth, position);
   }
   scf::YieldOp::create(builder, loc, getValues(positions));
   positions = getPositions(pass.getResults());
@@ -623,7 +788,7 @@ void Specializer::consumeInLoop(scf::ForOp loop,
       operand.load.erase();
       builder.setInsertionPointAfter(last);
       ArriveOp::create(builder, loc, operand.empty, position.slot);
-      position = advance(operand, position);
+      position = advance(operand.depth, position);
     }
     return getValues(inside);
   };
@@ -648,27 +813,43 @@ void Specializer::consumeInLoop(scf::ForOp loop,
   createPassLoop(newLoop, end, all.upper, positions);
 }
 
-scf::ForOp Specializer::createConsumers(Region &region) {
+TileLoop Specializer::createConsumers(Region &region) {
   Value team = region.getArgument(0);
   builder.setInsertionPointToStart(&region.front());
-  scf::ForOp tiles = createTileLoop(/*firstPhase=*/0);
-  builder.setInsertionPointToStart(tiles.getBody());
-  SmallVector<Value> coordinates = createCoordinates(tiles.getInductionVar());
+  TileLoop tiles =
+      queue ? createDrawnLoop() : createStridedLoop(/*firstPhase=*/0);
+  SmallVector<Value> coordinates = createCoordinates(tiles.tile);
   teamCoordinates = coordinates;
   teamCoordinates.back() =
       createTeamCoordinate(coordinates.back(), toIndex(team));
-  source = &tiles.getRegion();
-  Block &body = *tiles.getBody();
+  source = tiles.body->getParent();
   Block *old = coordinatesOp->getBlock();
   auto roles = cast<RolesOp>(region.getParentOp());
-  body.getOperations().splice(body.end(), old->getOperations(),
-                              std::next(roles->getIterator()),
-                              old->getTerminator()->getIterator());
+  tiles.body->getOperations().splice(tiles.body->end(), old->getOperations(),
+                                     std::next(roles->getIterator()),
+                                     old->getTerminator()->getIterator());
   coordinatesOp->replaceAllUsesWith(teamCoordinates);
   coordinatesOp.erase();
-  builder.setInsertionPointToEnd(&body);
-  scf::YieldOp::create(builder, loc, tiles.getRegionIterArgs());
+  builder.setInsertionPointToEnd(tiles.body);
+  SmallVector<Value> values = tiles.state;
+  llvm::append_range(values, getValues(tiles.positions));
+  scf::YieldOp::create(builder, loc, values);
   return tiles;
+}
+
+/// What the end of a tile reads from global memory is on its way during the
+/// loops.
+static void hoistLoads(Block &body) {
+  Operation *place = nullptr;
+  for (Operation &op : llvm::make_early_inc_range(body)) {
+    if (isa<scf::ForOp>(op) && !place)
+      place = &op;
+    if (!place || !isa<LoadOp>(op))
+      continue;
+    IRRewriter rewriter(op.getContext());
+    if (succeeded(moveOperationDependencies(rewriter, &op, place)))
+      op.moveBefore(place);
+  }
 }
 
 void Specializer::finishAttributes() {
@@ -707,6 +888,8 @@ LogicalResult Specializer::run() {
   builder.setInsertionPoint(coordinatesOp);
   createRings();
   createTileOrder();
+  FenceOp::create(builder, loc, FenceKind::BarrierInit);
+  gpu::BarrierOp::create(builder, loc);
   // Of the registers that a block starts with, the producer needs few.
   int64_t all = 65536 / ((teams + 1) * 128) / 8 * 8 * (teams + 1);
   int64_t share = std::min<int64_t>((all - 24) / teams / 8 * 8, 240);
@@ -722,25 +905,23 @@ LogicalResult Specializer::run() {
   auto roles = cast<RolesOp>(builder.create(state));
 
   Region &consumers = roles.getRoles()[1];
-  scf::ForOp tiles = createConsumers(consumers);
+  TileLoop tiles = createConsumers(consumers);
+  hoistLoads(*tiles.body);
   createProducer(roles.getRoles()[0]);
 
   // Only now: the producer's program was made of the loads.
-  SmallVector<Position> positions = getPositions(tiles.getRegionIterArgs());
   SmallVector<Value> first = teamCoordinates;
   first.back() =
       teamCoordinates.back().getDefiningOp<arith::AddIOp>().getLhs();
   Value team = consumers.getArgument(0);
-  for (auto [operand, position] : llvm::zip_equal(operands, positions))
+  for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       consumeOnce(operand, position, team);
-  SmallVector<scf::ForOp> loops;
-  for (Operand &operand : operands)
-    if (operand.loop && !llvm::is_contained(loops, operand.loop))
-      loops.push_back(operand.loop);
-  for (scf::ForOp loop : loops)
-    consumeInLoop(loop, positions, first);
-  tiles.getBody()->getTerminator()->setOperands(getValues(positions));
+  for (scf::ForOp loop : getLoops())
+    consumeInLoop(loop, tiles.positions, first);
+  SmallVector<Value> values = tiles.state;
+  llvm::append_range(values, getValues(tiles.positions));
+  tiles.body->getTerminator()->setOperands(values);
   finishAttributes();
   return success();
 }

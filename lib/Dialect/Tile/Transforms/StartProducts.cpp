@@ -20,8 +20,19 @@ namespace mlir::diffattn::tile {
 using namespace mlir;
 using namespace mlir::diffattn::tile;
 
+/// Whether teams hand over memory in a region of `op`. A product that went on
+/// meanwhile would keep the memory that it reads from the others.
+static bool handsOver(Operation *op) {
+  return op->getNumRegions() != 0 && op->walk([](Operation *inner) {
+                                         return isa<WaitOp, ArriveOp>(inner)
+                                                    ? WalkResult::interrupt()
+                                                    : WalkResult::advance();
+                                       }).wasInterrupted();
+}
+
 /// The first op of the block of `op` that uses its result, itself or in a
-/// region; the terminator if there is none.
+/// region, or that may not run before the product has finished; the terminator
+/// if there is none.
 static Operation *findFirstUse(Operation *op) {
   Block *block = op->getBlock();
   Operation *first = nullptr;
@@ -30,7 +41,13 @@ static Operation *findFirstUse(Operation *op) {
     if (ancestor && (!first || ancestor->isBeforeInBlock(first)))
       first = ancestor;
   }
-  return first ? first : block->getTerminator();
+  if (!first)
+    first = block->getTerminator();
+  for (Operation *next = op->getNextNode(); next != first;
+       next = next->getNextNode())
+    if (handsOver(next))
+      return next;
+  return first;
 }
 
 /// Starts `dot` where it stands and waits before the first use.

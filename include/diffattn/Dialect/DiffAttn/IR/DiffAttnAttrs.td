@@ -70,7 +70,10 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
       stages are given together or not at all;
     - `teams`, on GPUs with asynchronous matrix instructions: neighbouring tiles
       that one block computes, each by a warpgroup of its own, while another
-      warp copies the keys and values that they share.
+      warp copies the keys and values that they share;
+    - `order`, with teams: how they share the matrix unit. `"overlap"` (if left
+      out): each keeps two products under way; `"turns"`: and starts them in
+      turn; `"sections"`: one product at a time, exponentials in turn.
 
     Examples: `#diffattn.schedule<query_tile = 32, pairs = 2, key_tile = 64>`,
     `#diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4,
@@ -82,17 +85,18 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
                         "int64_t":$keyTile,
                         OptionalParameter<"std::optional<int64_t>">:$warps,
                         OptionalParameter<"std::optional<int64_t>">:$stages,
-                        OptionalParameter<"std::optional<int64_t>">:$teams);
+                        OptionalParameter<"std::optional<int64_t>">:$teams,
+                        OptionalParameter<"::mlir::StringAttr">:$order);
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `pairs` `=` $pairs `,`
         `key_tile` `=` $keyTile
         (`,` `warps` `=` $warps^ `,` `stages` `=` $stages)?
-        (`,` `teams` `=` $teams^)? `>`
+        (`,` `teams` `=` $teams^)? (`,` `order` `=` $order^)? `>`
   }];
   let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$pairs,
                                    "int64_t":$keyTile), [{
     return $_get($_ctxt, queryTile, pairs, keyTile, std::nullopt, std::nullopt,
-                 std::nullopt);
+                 std::nullopt, ::mlir::StringAttr());
   }]>];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -163,7 +163,10 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
            "Key tiles in shared memory at a time, on GPUs; 0: choose">,
     Option<"teams", "teams", "int64_t", "0",
            "Tiles of a block with a warpgroup for each, on GPUs with wgmma; "
-           "0: choose">];
+           "0: choose">,
+    Option<"order", "order", "std::string", "\"\"",
+           "How teams share the matrix unit: overlap, turns or sections; "
+           "empty: choose">];
 }
 
 def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {

@@ -61,6 +61,9 @@ inline constexpr llvm::StringLiteral warps = "diffattn_tile.warps";
 /// Teams of a thread block that compute neighbouring tiles with keys and values
 /// in common, an i64 of the schedule.
 inline constexpr llvm::StringLiteral teams = "diffattn_tile.teams";
+/// In which order teams compute, a string of the schedule: "overlap", "turns" or
+/// "sections" (diffattn-tile-take-turns).
+inline constexpr llvm::StringLiteral order = "diffattn_tile.order";
 /// Unit attribute: launched with at most one wave of blocks, which go through
 /// the tiles of the grid themselves.
 inline constexpr llvm::StringLiteral persistent = "diffattn_tile.persistent";
@@ -68,6 +71,10 @@ inline constexpr llvm::StringLiteral persistent = "diffattn_tile.persistent";
 /// that it describes, and `dims`, the dimensions of that parameter in the order
 /// of the map's box.
 inline constexpr llvm::StringLiteral map = "diffattn_tile.map";
+/// Unit attribute of the last parameter, a memref<2xi32>: zero when the kernel
+/// starts and when it has ended. How many tiles have been drawn, and how many
+/// blocks have finished.
+inline constexpr llvm::StringLiteral counters = "diffattn_tile.counters";
 /// Slots of each ring of staged operands, an i64 of the schedule.
 inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
 /// Of a parameter: "read" or "write".

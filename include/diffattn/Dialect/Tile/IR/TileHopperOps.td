@@ -83,6 +83,29 @@ def Tile_TeamBarrierOp : Tile_OrderedOp<"team_barrier"> {
   let assemblyFormat = "attr-dict";
 }
 
+def Tile_TakeTurnOp : Tile_OrderedOp<"take_turn"> {
+  let summary = "Wait until the team before has passed the turn";
+  let description = [{
+    The teams of a role take turns in the order of their numbers, round after
+    round: what stands between `take_turn` and `pass_turn` is done by one team
+    at a time. Each team takes and passes the turn equally often.
+
+    Becomes `barrier.sync` of the team before and this one (PTX ISA, "barrier").
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_PassTurnOp : Tile_OrderedOp<"pass_turn"> {
+  let summary = "Pass the turn to the next team";
+  let description = [{
+    The first turn is to be passed by the last team, before any is taken.
+    Becomes `barrier.arrive`: the team does not wait.
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
 def Tile_UniformOp : Tile_Op<"uniform", [Pure, SameOperandsAndResultType]> {
   let summary = "Assert that a value is the same in all threads of a warp";
   let description = [{

@@ -162,6 +162,26 @@ def OverlapPass : TilePass<"diffattn-tile-overlap"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def TakeTurnsPass : TilePass<"diffattn-tile-take-turns"> {
+  let summary = "Let teams take turns in part of an iteration";
+  let description = [{
+    Requires: a kernel with `roles`, each of whose teams goes through the same
+    number of iterations, as `diffattn-tile-specialize` and
+    `diffattn-tile-overlap` leave it; `diffattn_tile.order` on the kernel.
+
+    | order | one team at a time |
+    |---|---|
+    | `overlap` | nothing |
+    | `turns` | starts the products of an iteration: the softmax of one team runs under the products of the others (FlashAttention-3, "pingpong") |
+    | `sections` | computes exponentials, of a loop whose products do not overlap (cuDNN's order) |
+
+    Iterations that a team passes over pass the turn on.
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def StartProductsPass : TilePass<"diffattn-tile-start-products"> {
   let summary = "Let the team go on while the matrix unit works";
   let description = [{
