@@ -89,6 +89,22 @@ getTensorMap(gpu::GPUFuncOp kernel, unsigned number,
   return result;
 }
 
+/// Whether the last parameter is `diffattn_tile.counters`; nullopt if another
+/// one claims to be, or it is not what the runtime gives.
+static std::optional<bool> findCounters(gpu::GPUFuncOp kernel) {
+  unsigned end = kernel.getNumArguments();
+  for (unsigned i = 0; i < end; ++i) {
+    if (!kernel.getArgAttr(i, tile::attr::counters))
+      continue;
+    auto i32 = IntegerType::get(kernel.getContext(), 32);
+    if (i + 1 != end || !kernel->hasAttr(tile::attr::persistent) ||
+        kernel.getArgumentTypes()[i] != MemRefType::get({2}, i32))
+      return std::nullopt;
+    return true;
+  }
+  return false;
+}
+
 std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
   GPUKernel result;
   result.name = kernel.getName().str();
@@ -105,7 +121,12 @@ std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
   });
   result.isPersistent = kernel->hasAttr(tile::attr::persistent);
 
-  unsigned i = 0, end = kernel.getNumArguments();
+  std::optional<bool> counters = findCounters(kernel);
+  if (!counters)
+    return std::nullopt;
+  result.hasCounters = *counters;
+
+  unsigned i = 0, end = kernel.getNumArguments() - *counters;
   for (; i < end && isa<MemRefType>(kernel.getArgumentTypes()[i]); ++i) {
     std::optional<KernelParameter> parameter = getParameter(kernel, i);
     if (!parameter)

@@ -80,6 +80,8 @@ static void printKernel(OStream &json, const GPUKernel &kernel,
           printReversed(json, "box", map.box);
           json.attribute("swizzle", map.swizzle);
         });
+      if (kernel.hasCounters)
+        json.object([&] { json.attribute("counters", 2); });
     });
   });
 }
@@ -211,7 +213,10 @@ mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
     return emitError(UnknownLoc::get(invocation.getContext()))
            << "a manifest describes one kernel that has, in phase 'tile', "
               "grid and warps and takes memrefs, then tensor maps with '"
-           << tile::attr::map << "', but the program has " << kernels.size();
+           << tile::attr::map
+           << "', then, if it is persistent, a memref<2xi32> with '"
+           << tile::attr::counters << "', but the program has "
+           << kernels.size();
   const GPUKernel &kernel = kernels.front();
   std::string text;
   llvm::raw_string_ostream os(text);

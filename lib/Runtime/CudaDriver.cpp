@@ -57,6 +57,9 @@ static const char *resolveAll(void *library, DriverFunctions &f) {
   find("cuStreamCreate", f.cuStreamCreate);
   find("cuStreamSynchronize", f.cuStreamSynchronize);
   find("cuStreamDestroy_v2", f.cuStreamDestroy);
+  find("cuStreamIsCapturing", f.cuStreamIsCapturing);
+  find("cuThreadExchangeStreamCaptureMode",
+       f.cuThreadExchangeStreamCaptureMode);
   find("cuEventCreate", f.cuEventCreate);
   find("cuEventRecord", f.cuEventRecord);
   find("cuEventSynchronize", f.cuEventSynchronize);
@@ -64,6 +67,7 @@ static const char *resolveAll(void *library, DriverFunctions &f) {
   find("cuEventDestroy_v2", f.cuEventDestroy);
   const char *optional = nullptr;
   resolve(library, "cuCtxGetId", f.cuCtxGetId, optional);
+  resolve(library, "cuStreamGetId", f.cuStreamGetId, optional);
   resolve(library, "cuTensorMapEncodeTiled", f.cuTensorMapEncodeTiled,
           optional);
   return missing;

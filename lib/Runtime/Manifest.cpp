@@ -267,6 +267,11 @@ TensorMapDescription Parser::parseTensorMap(const json &object,
 KernelParameter Parser::parseKernelParameter(const json &element,
                                              const std::string &where) {
   KernelParameter parameter;
+  if (element.is_object() && find(element, "counters")) {
+    getInt(element, "counters", where, numCounters, numCounters);
+    parameter.isCounters = true;
+    return parameter;
+  }
   if (element.is_object()) {
     const std::string map = "a tensor map of " + where;
     parameter.argument = getInt(element, "tensor_map", map, 0);
@@ -314,8 +319,12 @@ void Parser::parseKernel(const json &object) {
     fail(where + " needs a list 'parameters'");
     return;
   }
-  for (const json &parameter : *parameters)
+  for (const json &parameter : *parameters) {
+    // Which implies that there are no others.
+    if (!kernel.parameters.empty() && kernel.parameters.back().isCounters)
+      fail(where + " has counters that are not its last parameter");
     kernel.parameters.push_back(parseKernelParameter(parameter, where));
+  }
   manifest.kernels.push_back(std::move(kernel));
 }
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "diffattn/Runtime/Program.h"
+#include "Counters.h"
 #include "Preconditions.h"
 
 #include <algorithm>
@@ -94,10 +95,13 @@ static Status checkKernel(const Driver &driver, const Manifest &manifest,
                           const KernelDescription &kernel) {
   size_t words = 0, maps = 0;
   for (const KernelParameter &parameter : kernel.parameters) {
-    words +=
-        parameter.map
-            ? sizeof(cuda::TensorMap) / sizeof(uint64_t)
-            : getNumWords(manifest.parameters[parameter.argument].shape.size());
+    if (parameter.map)
+      words += sizeof(cuda::TensorMap) / sizeof(uint64_t);
+    else
+      words += getNumWords(
+          parameter.isCounters
+              ? 1
+              : manifest.parameters[parameter.argument].shape.size());
     maps += parameter.map.has_value();
   }
   if (maps && !driver->cuTensorMapEncodeTiled)
@@ -173,6 +177,13 @@ Status Program::loadVariant(Variant &variant, const std::string &image,
     if (!loaded)
       return loaded.getStatus();
     variant.kernels.push_back(*loaded);
+    // The manifest says that they are the last parameter.
+    if (counters || kernel.parameters.empty() ||
+        !kernel.parameters.back().isCounters)
+      continue;
+    counters = std::make_unique<Counters>(driver);
+    if (Status status = counters->grow(); !status.ok())
+      return status;
   }
   return Status();
 }
@@ -259,6 +270,8 @@ Program::load(const Driver &driver, const std::vector<std::string> &manifests) {
     entry = *program;
   return program;
 }
+
+Program::Program(const Driver &driver) : driver(driver) {}
 
 Program::~Program() {
   // Fails if the context is gone, and the module with it: nothing to be done.
@@ -386,6 +399,15 @@ Status Program::launchKernel(const Variant &variant, size_t index,
     pointers[numPointers++] = &words[numWords++];
   };
   for (const KernelParameter &parameter : kernel.parameters) {
+    if (parameter.isCounters) {
+      Result<cuda::DevicePtr> address = counters->take(stream);
+      if (!address)
+        return address.getStatus();
+      for (uint64_t word : {*address, *address, uint64_t(/*offset=*/0),
+                            uint64_t(numCounters), uint64_t(/*stride=*/1)})
+        push(word);
+      continue;
+    }
     const TensorView &tensor = arguments[parameter.argument];
     if (parameter.map) {
       const Parameter &argument =

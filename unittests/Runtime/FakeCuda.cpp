@@ -32,6 +32,9 @@ struct FakeEvent {
 
 static std::mutex mutex;
 
+/// Of this thread's calls while streams are captured; 2 allows all.
+static thread_local int captureMode = 0;
+
 FakeCuda &getFakeCuda() {
   static FakeCuda fake;
   return fake;
@@ -76,6 +79,11 @@ static void addFunctions(FakeModule &module, const std::string &image) {
       ++words;
     add(image.substr(position, begin - position), words);
   }
+}
+
+/// The result of a call that a capture forbids.
+static int checkCapture() {
+  return getFakeCuda().captured.empty() || captureMode == 2 ? 0 : 900;
 }
 
 #define ENTER()                                                                \
@@ -240,14 +248,19 @@ int cuTensorMapEncodeTiled(uint64_t *map, int dataType, unsigned rank,
 
 int cuMemAlloc_v2(uint64_t *pointer, size_t bytes) {
   ENTER();
-  *pointer = reinterpret_cast<uintptr_t>(
-      std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+  if (int result = checkCapture())
+    return result;
+  void *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  std::memset(memory, 0xcd, bytes); // nobody says that it is zero
+  *pointer = reinterpret_cast<uintptr_t>(memory);
   ++getFakeCuda().allocations;
   return 0;
 }
 
 int cuMemFree_v2(uint64_t pointer) {
   ENTER();
+  if (int result = checkCapture())
+    return result;
   std::free(reinterpret_cast<void *>(pointer));
   --getFakeCuda().allocations;
   return 0;
@@ -284,6 +297,27 @@ int cuStreamSynchronize(void *) {
 
 int cuStreamDestroy_v2(void *) {
   ENTER();
+  return 0;
+}
+
+int cuStreamIsCapturing(void *stream, int *status) {
+  ENTER();
+  *status = getFakeCuda().captured.count(stream);
+  return 0;
+}
+
+int cuStreamGetId(void *stream, unsigned long long *id) {
+  ENTER();
+  auto it = getFakeCuda().streamIds.find(stream);
+  *id = it == getFakeCuda().streamIds.end()
+            ? reinterpret_cast<uintptr_t>(stream)
+            : it->second;
+  return 0;
+}
+
+int cuThreadExchangeStreamCaptureMode(int *mode) {
+  ENTER();
+  std::swap(*mode, captureMode);
   return 0;
 }
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,11 @@ struct FakeCuda {
   /// The context that is current, a small number.
   uintptr_t context = 1;
   int64_t allocations = 0, modules = 0;
+  /// Streams that are being captured: where calls that are not about streams
+  /// fail, unless the thread relaxed that.
+  std::set<void *> captured;
+  /// Identities of streams, where they are not their handles.
+  std::map<void *, unsigned long long> streamIds;
 
   /// Calls of one function.
   size_t count(const std::string &name) const;

@@ -176,6 +176,21 @@ TEST(Manifest, ReadsTensorMaps) {
             where + " has a swizzle that is not 0, 32, 64 or 128");
 }
 
+TEST(Manifest, ReadsCounters) {
+  const std::string counters = "{\"counters\": 2}";
+  Result<Manifest> manifest = Manifest::parse(
+      replaced(manifestText, "[0, 1, 2]", "[0, " + counters + "]"), "m.json");
+  ASSERT_TRUE(manifest) << manifest.getStatus().getMessage();
+  EXPECT_FALSE(manifest->kernels[0].parameters[0].isCounters);
+  EXPECT_TRUE(manifest->kernels[0].parameters[1].isCounters);
+
+  EXPECT_EQ(getMapError("{\"counters\": 3}"),
+            "kernel 'kernel0' needs an integer 'counters' of at least 2 and at "
+            "most 2");
+  EXPECT_EQ(getMapError(counters),
+            "kernel 'kernel0' has counters that are not its last parameter");
+}
+
 TEST(Manifest, SaysThatThereIsNoFile) {
   EXPECT_EQ(
       Manifest::read("no/such.json").getStatus().getMessage(),

@@ -53,9 +53,11 @@ struct GPUKernel {
   ArrayAttr grid;
   /// Whether it has at most a block for each multiprocessor.
   bool isPersistent;
-  /// What it takes: memrefs, then tensor maps of some of them.
+  /// What it takes: memrefs, then tensor maps of some of them, then counters.
   std::vector<KernelParameter> parameters;
   std::vector<KernelTensorMap> maps;
+  /// Whether counters are its last parameter.
+  bool hasCounters;
 
   /// Reads it off a kernel of the tile phase; nullopt unless that says grid and
   /// warps and has such parameters.

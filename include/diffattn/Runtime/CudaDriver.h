@@ -59,6 +59,10 @@ enum : int {
   DeviceAttributeMaxSharedMemoryPerBlockOptin = 97,
 
   StreamNonBlocking = 1,
+  StreamPerThread = 2, // a handle
+  StreamCaptureNone = 0,
+  StreamCaptureActive = 1,
+  StreamCaptureModeRelaxed = 2,
   EventDefault = 0,
 
   TensorMapFloat16 = 6,
@@ -130,6 +134,10 @@ struct DriverFunctions {
   cuda::Result (*cuStreamCreate)(cuda::Stream *stream, unsigned flags);
   cuda::Result (*cuStreamSynchronize)(cuda::Stream stream);
   cuda::Result (*cuStreamDestroy)(cuda::Stream stream);
+  cuda::Result (*cuStreamIsCapturing)(cuda::Stream stream, int *status);
+  /// Absent before CUDA 12.
+  cuda::Result (*cuStreamGetId)(cuda::Stream stream, unsigned long long *id);
+  cuda::Result (*cuThreadExchangeStreamCaptureMode)(int *mode);
   cuda::Result (*cuEventCreate)(cuda::Event *event, unsigned flags);
   cuda::Result (*cuEventRecord)(cuda::Event event, cuda::Stream stream);
   cuda::Result (*cuEventSynchronize)(cuda::Event event);

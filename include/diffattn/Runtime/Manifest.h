@@ -77,7 +77,12 @@ struct TensorMapDescription {
 struct KernelParameter {
   unsigned argument = 0;
   std::optional<TensorMapDescription> map;
+  /// Of no argument: a memref descriptor of the runtime's counters.
+  bool isCounters = false;
 };
+
+/// The counters of a kernel, of 32 bits each.
+constexpr unsigned numCounters = 2;
 
 /// One kernel of the program, launched with a one-dimensional grid.
 struct KernelDescription {

@@ -14,6 +14,8 @@
 
 namespace mlir::diffattn::runtime {
 
+class Counters;
+
 /// A strided tensor in device memory; the same structure in C and C++.
 using TensorView = ::DiffAttnTensor;
 
@@ -27,8 +29,8 @@ struct LoadedKernel {
 };
 
 /// One entry of a compiled program in one CUDA context, in one or more
-/// variants. Immutable after loading, hence launched by any number of threads
-/// at once.
+/// variants. Immutable after loading, but for counters that are guarded, hence
+/// launched by any number of threads at once.
 class Program {
 public:
   /// Loads the variants that run on the current context's device, or returns
@@ -43,7 +45,8 @@ public:
 
   /// Checks the arguments against the variants' preconditions and launches the
   /// kernels of the first variant that accepts them: one driver call a kernel,
-  /// no other. A kernel without blocks is not launched.
+  /// and those that describe tensors and find counters, if it takes such. A
+  /// kernel without blocks is not launched.
   Status launch(const TensorView *arguments, size_t numArguments,
                 cuda::Stream stream) const;
 
@@ -62,7 +65,7 @@ public:
   const std::vector<Variant> &getVariants() const { return variants; }
 
 private:
-  explicit Program(const Driver &driver) : driver(driver) {}
+  explicit Program(const Driver &driver);
   static Result<std::shared_ptr<const Program>>
   loadUncached(const Driver &driver, const std::vector<std::string> &manifests);
   Status loadVariant(Variant &variant, const std::string &image,
@@ -75,6 +78,8 @@ private:
 
   const Driver &driver;
   std::vector<Variant> variants;
+  /// If a kernel takes some.
+  std::unique_ptr<Counters> counters;
 };
 
 } // namespace mlir::diffattn::runtime

@@ -15,9 +15,9 @@
 //     fprintf(stderr, "%s\n", diffattnGetLastError());
 //   diffattnProgramLaunch(program, arguments, 5, stream);
 //
-// All functions may be called from any thread. A launch makes exactly one
-// driver call a kernel, allocates nothing, copies nothing and can be captured
-// in a CUDA graph.
+// All functions may be called from any thread. A launch makes one driver call a
+// kernel and at most a few quick ones, allocates nothing (but for counters, see
+// docs/runtime.md), copies nothing and can be captured in a CUDA graph.
 //
 //===----------------------------------------------------------------------===//
 

@@ -9,7 +9,7 @@
 // UNDEFINED: error: {{.*}}calls 'missing', which is not defined; only functions of the module and intrinsics can be called
 // NONE: error: expects one gpu.module to make code of, but the program has 0
 // EMPTY: error: {{.*}}expects a kernel to write PTX for, but has none
-// MANIFEST: error: a manifest describes one kernel that has, in phase 'tile', grid and warps and takes memrefs, then tensor maps with 'diffattn_tile.map', but the program has 0
+// MANIFEST: error: a manifest describes one kernel that has, in phase 'tile', grid and warps and takes memrefs, then tensor maps with 'diffattn_tile.map', then, if it is persistent, a memref<2xi32> with 'diffattn_tile.counters', but the program has 0
 
 //--- undefined.mlir
 gpu.module @kernels {

@@ -1,4 +1,5 @@
-// A kernel of sm_90a: tensor maps of its parameters, roles, persistent blocks.
+// A kernel of sm_90a: tensor maps of its parameters, roles, persistent blocks
+// that count tiles.
 
 // RUN: diffattn-compile %s --compile-from=tile --target=sm_90a --emit=ptx --no-ptxas -o %t.ptx --manifest=%t.json
 // RUN: FileCheck %s --input-file=%t.json
@@ -27,6 +28,9 @@
 // CHECK-NEXT:       1
 // CHECK-NEXT:     ],
 // CHECK-NEXT:     "swizzle": 128
+// CHECK-NEXT:   },
+// CHECK-NEXT:   {
+// CHECK-NEXT:     "counters": 2
 // CHECK-NEXT:   }
 // CHECK-NEXT: ]
 // What is copied has aligned rows, and is not empty: unless nothing is launched.
@@ -52,6 +56,9 @@
 
 // What the manifest does not describe.
 // RUN: sed 's/dims = array<i64: 0, 2, 1, 3>/dims = array<i64: 0, 1, 3, 2>/' %s | not diffattn-compile - --compile-from=tile --target=sm_90a --emit=ptx --no-ptxas -o %t.ptx --manifest=%t.json 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: sed 's/memref<2xi32>/memref<3xi32>/' %s | not diffattn-compile - --compile-from=tile --target=sm_90a --emit=ptx --no-ptxas -o %t.ptx --manifest=%t.json 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: sed 's/diffattn_tile.persistent,$//' %s | not diffattn-compile - --compile-from=tile --target=sm_90a --emit=ptx --no-ptxas -o %t.ptx --manifest=%t.json 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: sed 's/"read"}/"read", diffattn_tile.counters}/' %s | not diffattn-compile - --compile-from=tile --target=sm_90a --emit=ptx --no-ptxas -o %t.ptx --manifest=%t.json 2>&1 | FileCheck %s --check-prefix=REFUSED
 // REFUSED: error: a manifest describes one kernel {{.*}} but the program has 0
 
 #key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
@@ -63,7 +70,8 @@
 gpu.module @kernels {
   gpu.func @layer(%key: memref<?x?x2x64xbf16, strided<[?, ?, ?, 1], offset: ?>> {diffattn_tile.access = "read"},
                   %out: memref<?xbf16, strided<[1], offset: ?>> {diffattn_tile.access = "write", diffattn_tile.result = 0 : i64},
-                  %map: !key_map {diffattn_tile.map = {argument = 0 : i64, dims = array<i64: 0, 2, 1, 3>}})
+                  %map: !key_map {diffattn_tile.map = {argument = 0 : i64, dims = array<i64: 0, 2, 1, 3>}},
+                  %counters: memref<2xi32> {diffattn_tile.counters})
       kernel attributes {diffattn_tile.warps = 8 : i64, diffattn_tile.persistent,
                          diffattn_tile.shared_bytes = 10248 : i64,
                          diffattn_tile.grid = [{argument = 0 : i64, dim = 0 : i64, tile = 1 : i64}]} {
