@@ -10,8 +10,12 @@ same bits, leave inputs and sentinels alone, and leave no poison. The peer is
 PyTorch's FlashAttention-2 over 2h heads (an emulation where it does not apply),
 its branches rounded to the dtype, then subtracted in f32 and rounded.
 
-A case passes where our error is at most the peer's; for nearly cancelling
-branches (correlation 0.99) it must be 1.25 times smaller.
+A case passes where the error of a differential output is at most the peer's; for
+nearly cancelling branches (correlation 0.99) it must be 1.25 times smaller. Outputs
+of one branch (plain attention, noise) have the peer's roundings and one more: the
+running maximum may lag by up to 2^8, so that the largest weight is no longer exactly
+1 and is rounded as well. Their error may be 1.1 times the peer's (measured: 1.00 to
+1.06).
 
     benchmarks/gpu/numerics.py --lib libdiffattn_runtime.so FOLDER... [--json FILE]
 """
@@ -32,6 +36,7 @@ import operator_reference as ref
 from kernels import ManifestError, Runtime, RuntimeFailure, Spec, find_specs
 
 CANCELLING_GAIN = 1.25
+ONE_BRANCH_SLACK = 1.1
 LSE_TOLERANCE = 5e-4
 REPEATS = 3
 
@@ -171,7 +176,10 @@ def check(spec: Spec, case: Case, make_launch: Callable, device, seed: int) -> d
 
     # Few elements: their sum of squares scatters.
     slack = 1 + 3 / math.sqrt(max(1, exact.numel()))
-    limit = peer_error / CANCELLING_GAIN if case.name == "cancelling" else peer_error * slack
+    if case.name == "cancelling":
+        limit = peer_error / CANCELLING_GAIN
+    else:
+        limit = peer_error * slack * (1 if a.differential else ONE_BRANCH_SLACK)
     if not ours_error <= limit:
         problems.append(f"error {ours_error:.2e} above {limit:.2e}")
     result = {
@@ -190,7 +198,7 @@ def check(spec: Spec, case: Case, make_launch: Callable, device, seed: int) -> d
         noise = ref.relative_error(placed["noise"].view, exact_branches[:, :, 1::2])
         noise_peer = ref.relative_error(peer_branches[:, :, 1::2], exact_branches[:, :, 1::2])
         result.update(noise_error=noise, noise_peer_error=noise_peer)
-        if not noise <= noise_peer * slack * 1.02:  # the same one rounding
+        if not noise <= noise_peer * slack * ONE_BRANCH_SLACK:
             problems.append(f"noise error {noise:.2e} above the peer's {noise_peer:.2e}")
     return {**result, "problems": problems}
 
