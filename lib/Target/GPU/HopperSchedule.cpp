@@ -34,7 +34,7 @@ bool mlir::diffattn::usesTeams(const GPUTarget &target,
 /// Registers of a thread that may hold scores, probabilities and accumulators:
 /// what is left for addresses, row state and the compiler was measured.
 static int64_t getRegisterBudget(int64_t teams) {
-  constexpr int64_t file = 65536, producer = 24;
+  constexpr int64_t file = 65536, producer = 32;
   int64_t all = file / ((teams + 1) * teamThreads) / 8 * 8 * (teams + 1);
   int64_t share = (all - producer) / teams / 8 * 8;
   return std::min<int64_t>(share, 240);

@@ -240,7 +240,7 @@ namespace {
 struct OverlapPass : diffattn::tile::impl::OverlapPassBase<OverlapPass> {
   void runOnOperation() override {
     auto order = getOperation()->getAttrOfType<StringAttr>(attr::order);
-    if (order == "sections")
+    if (order && order == "sections")
       return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) {

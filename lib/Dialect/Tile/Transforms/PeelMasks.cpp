@@ -101,24 +101,41 @@ bool MaskPeeler::match(Value value, LinearInLoop &result) {
   return true;
 }
 
+/// A constraint of a mask: `least + symbol >= 0` where it holds for all elements
+/// of the tile.
+struct Constraint {
+  int64_t least;
+  /// Null if there is none.
+  Value symbol;
+};
+
+static std::optional<Constraint> getConstraint(MaskOp mask, unsigned i) {
+  IntegerSet set = mask.getCondition();
+  SimpleAffineExprFlattener flattener(set.getNumDims(), set.getNumSymbols());
+  if (failed(flattener.walkPostOrder(set.getConstraint(i))))
+    return std::nullopt;
+  ArrayRef<int64_t> row = flattener.operandExprStack.back();
+  // The smallest value over the tile, without the symbol.
+  Constraint constraint = {row.back(), Value()};
+  for (auto [dim, size] :
+       llvm::enumerate(mask.getSource().getType().getShape()))
+    if (row[dim] < 0)
+      constraint.least += row[dim] * (size - 1);
+  for (auto [s, value] : llvm::enumerate(mask.getSymbols()))
+    if (row[set.getNumDims() + s])
+      constraint.symbol = value;
+  return constraint;
+}
+
 bool MaskPeeler::collectBounds(MaskOp mask, UncutRange &range) {
   Location loc = loop.getLoc();
-  IntegerSet set = mask.getCondition();
-  ArrayRef<int64_t> shape = mask.getSource().getType().getShape();
-  for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
-    SimpleAffineExprFlattener flattener(set.getNumDims(), set.getNumSymbols());
-    if (failed(flattener.walkPostOrder(set.getConstraint(i))))
-      return false;
-    ArrayRef<int64_t> row = flattener.operandExprStack.back();
-    // The smallest value over the tile, without the symbol.
-    int64_t least = row.back();
-    for (auto [dim, size] : llvm::enumerate(shape))
-      if (row[dim] < 0)
-        least += row[dim] * (size - 1);
+  for (unsigned i = 0; i < mask.getCondition().getNumConstraints(); ++i) {
+    std::optional<Constraint> constraint = getConstraint(mask, i);
     LinearInLoop symbol;
-    for (auto [s, value] : llvm::enumerate(mask.getSymbols()))
-      if (row[set.getNumDims() + s] && !match(value, symbol))
-        return false;
+    if (!constraint ||
+        (constraint->symbol && !match(constraint->symbol, symbol)))
+      return false;
+    int64_t least = constraint->least;
     if (symbol.slope != 1 && symbol.slope != -1)
       return false;
     // least + base + slope * iv >= 0
@@ -216,6 +233,35 @@ bool MaskPeeler::run() {
   return true;
 }
 
+/// A mask outside of a loop, as of an iteration that was taken out of one,
+/// applies on the condition that it cuts something.
+static void applyIfCut(MaskOp mask) {
+  OpBuilder builder(mask);
+  Location loc = mask.getLoc();
+  Value isCut;
+  for (unsigned i = 0; i < mask.getCondition().getNumConstraints(); ++i) {
+    std::optional<Constraint> constraint = getConstraint(mask, i);
+    if (!constraint || !constraint->symbol)
+      return;
+    Value bound =
+        arith::ConstantIndexOp::create(builder, loc, -constraint->least);
+    Value cuts = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, constraint->symbol, bound);
+    isCut = isCut ? arith::OrIOp::create(builder, loc, isCut, cuts).getResult()
+                  : cuts;
+  }
+  if (!isCut)
+    return;
+  auto branch = scf::IfOp::create(builder, loc, mask.getResult().getType(),
+                                  isCut, /*withElseRegion=*/true);
+  mask.getResult().replaceAllUsesWith(branch.getResult(0));
+  builder.setInsertionPointToEnd(branch.elseBlock());
+  scf::YieldOp::create(builder, loc, mask.getSource());
+  builder.setInsertionPointToEnd(branch.thenBlock());
+  auto yield = scf::YieldOp::create(builder, loc, mask.getResult());
+  mask->moveBefore(yield);
+}
+
 namespace {
 struct PeelMasksPass : diffattn::tile::impl::PeelMasksPassBase<PeelMasksPass> {
   void runOnOperation() override {
@@ -223,6 +269,14 @@ struct PeelMasksPass : diffattn::tile::impl::PeelMasksPassBase<PeelMasksPass> {
     getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
     for (scf::ForOp loop : loops)
       MaskPeeler(loop).run();
+    // Where a block computes one tile, its masks are met once.
+    SmallVector<MaskOp> masks;
+    getOperation().walk([&](MaskOp mask) {
+      if (isa<scf::WhileOp>(mask->getParentOp()))
+        masks.push_back(mask);
+    });
+    for (MaskOp mask : masks)
+      applyIfCut(mask);
   }
 };
 } // namespace

@@ -28,6 +28,8 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/Support/MathExtras.h"
+#include <limits>
 
 namespace mlir::diffattn::tile {
 #define GEN_PASS_DEF_SPECIALIZEPASS
@@ -63,11 +65,10 @@ struct Operand {
 struct TileLoop {
   /// Without its terminator at first.
   Block *body;
-  /// An i32.
-  Value tile;
-  /// What is carried besides the positions in the operands' rings, as the
-  /// iteration found it.
-  SmallVector<Value> state;
+  /// i32: of the first team's tile.
+  SmallVector<Value> coordinates;
+  /// In the queue, and in the operands' rings.
+  Position place;
   SmallVector<Position> positions;
 };
 
@@ -96,18 +97,16 @@ private:
   /// The loops that load operands, in order.
   SmallVector<scf::ForOp> getLoops();
 
-  /// Every so many tiles one, beginning with the number of the block.
-  TileLoop createStridedLoop(int64_t firstPhase);
-  /// The same, but the next tile is the first that no block has begun: drawn by
-  /// the producer, handed to the teams through a ring of numbers.
-  TileLoop createDrawingLoop();
-  TileLoop createDrawnLoop();
+  /// The producer's loop decides on the tiles and tells the teams.
+  TileLoop createGivingLoop();
+  TileLoop createTakingLoop();
   void createQueue();
-  /// The terminator of a drawing loop, and what follows the loop.
-  void finishDrawing(TileLoop &tiles, Value drawn);
+  /// The terminator of the producer's loop, and what follows the loop.
+  void finishGiving(TileLoop &tiles, Value tile, Value drawn);
   scf::WhileOp createWhile(ArrayRef<Value> inits, TypeRange bodyTypes);
-  /// Coordinates of the tile of the first team.
+  /// Coordinates of the first team's tile, each an i32.
   SmallVector<Value> createCoordinates(Value tile);
+  SmallVector<Value> toIndices(ArrayRef<Value> values);
   Value createTeamCoordinate(Value first, Value team);
 
   // The producer.
@@ -156,16 +155,19 @@ private:
   Location loc;
   CoordinatesOp coordinatesOp;
   std::vector<Operand> operands;
-  /// The coordinates in the teams' program.
-  SmallVector<Value> teamCoordinates;
+  /// The coordinates in the teams' program, and those of the first team there.
+  SmallVector<Value> teamCoordinates, firstCoordinates;
   /// The region that slices are cloned from.
   Region *source = nullptr;
   /// i32: sizes of the grid of blocks, numbers of tiles.
   SmallVector<Value> blockSizes;
   Value numTiles;
-  /// Numbers of tiles on their way to the teams, and where they are drawn. Null
-  /// where blocks take every so many tiles.
-  Value queue, queueFull, queueEmpty, counters;
+  /// i32: how many teams of a column have no tile of their own.
+  Value spare;
+  /// Coordinates of tiles on their way to the teams.
+  Value queue, queueFull, queueEmpty;
+  /// Where blocks draw tiles. Null where each takes every so many.
+  Value counters;
   /// i32: tiles that differ in all but the last coordinate, and how many of
   /// those go side by side; null if one after the other.
   Value numColumns, section;
@@ -319,8 +321,11 @@ void Specializer::createTileOrder() {
   constexpr int64_t cacheBytes = 24 << 20;
   for (Value size : coordinatesOp.getSizes())
     blockSizes.push_back(toI32(size));
-  Value up = create<arith::AddIOp>(blockSizes.back(), createI32(teams - 1));
+  Value teamTiles = blockSizes.back();
+  Value up = create<arith::AddIOp>(teamTiles, createI32(teams - 1));
   blockSizes.back() = create<arith::DivUIOp>(up, createI32(teams));
+  spare = create<arith::SubIOp>(
+      create<arith::MulIOp>(blockSizes.back(), createI32(teams)), teamTiles);
   numColumns = createI32(1);
   for (Value size : ArrayRef(blockSizes).drop_back())
     numColumns = create<arith::MulIOp>(numColumns, size);
@@ -362,7 +367,11 @@ void Specializer::createTileOrder() {
   for (size_t i = columns - sharedBy; i < columns; ++i)
     section = create<arith::MulIOp>(section, blockSizes[i]);
   section = create<arith::MinSIOp>(section, numColumns);
-  createQueue();
+  unsigned number = kernel.getNumArguments();
+  (void)kernel.insertArgument(
+      number, MemRefType::get({2}, builder.getI32Type()), {}, loc);
+  kernel.setArgAttr(number, attr::counters, builder.getUnitAttr());
+  counters = kernel.getArgument(number);
 }
 
 SmallVector<Value> Specializer::createCoordinates(Value tile) {
@@ -385,20 +394,31 @@ SmallVector<Value> Specializer::createCoordinates(Value tile) {
   SmallVector<Value> coordinates(blockSizes.size());
   Value last = create<arith::SubIOp>(
       create<arith::SubIOp>(tilesPerColumn, createI32(1)), fromEnd);
-  coordinates.back() = create<arith::MulIOp>(last, createI32(teams));
+  // Where the teams do not divide the tiles, the first block has some to spare,
+  // not the last one, whose tiles are longest under a causal mask.
+  coordinates.back() = create<arith::SubIOp>(
+      create<arith::MulIOp>(last, createI32(teams)), spare);
   for (size_t dim = blockSizes.size() - 1; dim-- > 0;) {
     coordinates[dim] =
         dim ? create<arith::RemUIOp>(column, blockSizes[dim]) : column;
     if (dim)
       column = create<arith::DivUIOp>(column, blockSizes[dim]);
   }
-  for (Value &coordinate : coordinates)
-    coordinate = toIndex(coordinate);
   return coordinates;
 }
 
+SmallVector<Value> Specializer::toIndices(ArrayRef<Value> values) {
+  SmallVector<Value> indices;
+  for (Value value : values)
+    indices.push_back(toIndex(value));
+  return indices;
+}
+
+/// Teams to spare compute the first tile as well: the same values, written to
+/// the same place.
 Value Specializer::createTeamCoordinate(Value first, Value team) {
-  return create<arith::AddIOp>(first, team);
+  return create<arith::MaxSIOp>(create<arith::AddIOp>(first, team),
+                                createIndex(0));
 }
 
 static SmallVector<Position> getPositions(ValueRange values) {
@@ -432,31 +452,16 @@ Position Specializer::advance(int64_t depth, Position position) {
 // Loops over tiles
 //===----------------------------------------------------------------------===//
 
-TileLoop Specializer::createStridedLoop(int64_t firstPhase) {
-  Value first = toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
-  Value step = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
-  SmallVector<Position> start(operands.size(),
-                              {createI32(0), createI32(firstPhase)});
-  auto loop = scf::ForOp::create(builder, loc, first, numTiles, step,
-                                 getValues(start));
-  builder.setInsertionPointToStart(loop.getBody());
-  return {loop.getBody(), loop.getInductionVar(), {},
-          getPositions(loop.getRegionIterArgs())};
-}
-
 /// Tiles on their way: the one being computed and the next.
 static constexpr int64_t queueDepth = 2;
 
 void Specializer::createQueue() {
-  unsigned number = kernel.getNumArguments();
-  (void)kernel.insertArgument(
-      number, MemRefType::get({2}, builder.getI32Type()), {}, loc);
-  kernel.setArgAttr(number, attr::counters, builder.getUnitAttr());
-  counters = kernel.getArgument(number);
   MLIRContext *context = kernel.getContext();
-  auto layout = SharedAttr::get(context, {Digit{0, 1}}, /*swizzle=*/0);
+  // One access is of 1, 2 or 4 numbers.
+  int64_t numbers = llvm::PowerOf2Ceil(blockSizes.size());
+  auto layout = SharedAttr::get(context, {Digit{0, numbers}}, /*swizzle=*/0);
   queue = AllocOp::create(builder, loc,
-                          BufferType::get(context, queueDepth, {1},
+                          BufferType::get(context, queueDepth, {numbers},
                                           builder.getI32Type(), layout),
                           /*offset=*/IntegerAttr());
   auto type = BarriersType::get(context, queueDepth);
@@ -476,51 +481,68 @@ scf::WhileOp Specializer::createWhile(ArrayRef<Value> inits,
   return loop;
 }
 
-TileLoop Specializer::createDrawingLoop() {
-  Value first = toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x));
+/// The last coordinate where there is no further tile.
+static constexpr int64_t noTile = std::numeric_limits<int32_t>::min();
+
+TileLoop Specializer::createGivingLoop() {
+  // The number of the tile, then positions.
+  SmallVector<Value> inits = {
+      toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x))};
   SmallVector<Position> start(operands.size() + 1,
                               {createI32(0), createI32(1)});
-  SmallVector<Value> inits = {first};
   llvm::append_range(inits, getValues(start));
-  scf::WhileOp loop = createWhile(inits, ValueRange(inits).getTypes());
-  // The teams are told of the tile that there is none of, too.
+  size_t rank = blockSizes.size();
+  SmallVector<Type> types(inits.size() + rank, builder.getI32Type());
+  scf::WhileOp loop = createWhile(inits, types);
   builder.setInsertionPointToStart(loop.getBeforeBody());
   SmallVector<Value> carried(loop.getBeforeArguments());
   Value tile = carried[0];
   Position place = {carried[1], carried[2]};
+  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                     tile, numTiles);
+  Value some =
+      arith::SelectOp::create(builder, loc, more, tile, createI32(0));
+  SmallVector<Value> coordinates = createCoordinates(some);
+  coordinates.back() = arith::SelectOp::create(
+      builder, loc, more, coordinates.back(), createI32(noTile));
+  // The teams are told of the end, too.
   WaitOp::create(builder, loc, queueEmpty, place.slot, place.phase);
   Value slot = SlotOp::create(builder, loc, queue, toIndex(place.slot));
-  WriteScalarsOp::create(builder, loc, tile, slot);
+  SmallVector<Value> numbers = coordinates;
+  numbers.resize(llvm::PowerOf2Ceil(rank), createI32(0));
+  WriteScalarsOp::create(builder, loc, numbers, slot);
   ArriveOp::create(builder, loc, queueFull, place.slot);
   place = advance(queueDepth, place);
   carried[1] = place.slot;
   carried[2] = place.phase;
-  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                     tile, numTiles);
+  llvm::append_range(carried, coordinates);
   scf::ConditionOp::create(builder, loc, more, carried);
+
   builder.setInsertionPointToStart(loop.getAfterBody());
   ValueRange arguments = loop.getAfterArguments();
-  return {loop.getAfterBody(), arguments[0],
-          SmallVector<Value>(arguments.slice(1, 2)),
-          getPositions(arguments.drop_front(3))};
+  return {loop.getAfterBody(), SmallVector<Value>(arguments.take_back(rank)),
+          {arguments[1], arguments[2]},
+          getPositions(arguments.drop_back(rank).drop_front(3))};
 }
 
-void Specializer::finishDrawing(TileLoop &tiles, Value drawn) {
+void Specializer::finishGiving(TileLoop &tiles, Value tile, Value drawn) {
   Value stride = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
   // The first tile of each block was its number.
-  Value next = create<arith::AddIOp>(
-      UniformOp::create(builder, loc, drawn), stride);
-  SmallVector<Value> values = {next};
-  llvm::append_range(values, tiles.state);
+  Value before = drawn ? UniformOp::create(builder, loc, drawn).getResult()
+                       : tile;
+  SmallVector<Value> values = {create<arith::AddIOp>(before, stride),
+                               tiles.place.slot, tiles.place.phase};
   llvm::append_range(values, getValues(tiles.positions));
   scf::YieldOp::create(builder, loc, values);
+  if (!drawn)
+    return;
 
   // The last block puts the counters back for the next launch.
   builder.setInsertionPointAfter(tiles.body->getParentOp());
   Value one = createI32(1), zero = createI32(0);
-  Value before =
+  Value others =
       FetchAddOp::create(builder, loc, counters, createIndex(1), one);
-  Value finished = create<arith::AddIOp>(before, one);
+  Value finished = create<arith::AddIOp>(others, one);
   Value blocks = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
   Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                        finished, blocks);
@@ -530,37 +552,41 @@ void Specializer::finishDrawing(TileLoop &tiles, Value drawn) {
     memref::StoreOp::create(builder, loc, zero, counters, createIndex(i));
 }
 
-TileLoop Specializer::createDrawnLoop() {
+TileLoop Specializer::createTakingLoop() {
   SmallVector<Position> start(operands.size() + 1,
                               {createI32(0), createI32(0)});
   SmallVector<Value> inits = getValues(start);
-  // The body gets the tile besides.
-  SmallVector<Type> types(inits.size() + 1, builder.getI32Type());
+  size_t rank = blockSizes.size();
+  SmallVector<Type> types(inits.size() + rank, builder.getI32Type());
   scf::WhileOp loop = createWhile(inits, types);
   builder.setInsertionPointToStart(loop.getBeforeBody());
   SmallVector<Value> carried(loop.getBeforeArguments());
   Position place = {carried[0], carried[1]};
   WaitOp::create(builder, loc, queueFull, place.slot, place.phase);
   Value slot = SlotOp::create(builder, loc, queue, toIndex(place.slot));
-  Value number = ReadScalarsOp::create(builder, loc, builder.getI32Type(), slot)
-                     .getValues()
-                     .front();
-  Value tile = UniformOp::create(builder, loc, number);
+  SmallVector<Type> numbers(llvm::PowerOf2Ceil(rank), builder.getI32Type());
+  auto read = ReadScalarsOp::create(builder, loc, numbers, slot);
+  SmallVector<Value> coordinates(read.getValues().take_front(rank));
+  // Bounds of loops follow from it: the assembler must see that it is the same
+  // in a warp.
+  coordinates.back() = UniformOp::create(builder, loc, coordinates.back());
   // The arrival of one thread must not overtake another one's reading.
   TeamBarrierOp::create(builder, loc);
   ArriveOp::create(builder, loc, queueEmpty, place.slot);
   place = advance(queueDepth, place);
   carried[0] = place.slot;
   carried[1] = place.phase;
-  carried.insert(carried.begin(), tile);
-  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                     tile, numTiles);
+  llvm::append_range(carried, coordinates);
+  Value more =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                            coordinates.back(), createI32(noTile));
   scf::ConditionOp::create(builder, loc, more, carried);
+
   builder.setInsertionPointToStart(loop.getAfterBody());
   ValueRange arguments = loop.getAfterArguments();
-  return {loop.getAfterBody(), arguments[0],
-          SmallVector<Value>(arguments.slice(1, 2)),
-          getPositions(arguments.drop_front(3))};
+  return {loop.getAfterBody(), SmallVector<Value>(arguments.take_back(rank)),
+          {arguments[0], arguments[1]},
+          getPositions(arguments.drop_back(rank).drop_front(2))};
 }
 
 //===----------------------------------------------------------------------===//
@@ -672,22 +698,20 @@ void Specializer::createProducer(Region &region) {
   auto elected = ElectedOp::create(builder, loc);
   elected.getBody().emplaceBlock();
   builder.setInsertionPointToStart(&elected.getBody().front());
-  TileLoop tiles =
-      queue ? createDrawingLoop() : createStridedLoop(/*firstPhase=*/1);
+  TileLoop tiles = createGivingLoop();
+  Value tile = tiles.body->getArgument(0);
   // On its way while this tile is being copied.
-  Value drawn = queue ? FetchAddOp::create(builder, loc, counters,
-                                           createIndex(0), createI32(1))
-                            .getResult()
-                      : Value();
-  SmallVector<Value> coordinates = createCoordinates(tiles.tile);
+  Value drawn = counters ? FetchAddOp::create(builder, loc, counters,
+                                              createIndex(0), createI32(1))
+                               .getResult()
+                         : Value();
+  SmallVector<Value> coordinates = toIndices(tiles.coordinates);
   for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       copyForTeams(operand, position, coordinates);
   for (scf::ForOp loop : getLoops())
     createCopyLoop(loop, tiles.positions, coordinates);
-  if (queue)
-    return finishDrawing(tiles, drawn);
-  scf::YieldOp::create(builder, loc, getValues(tiles.positions));
+  finishGiving(tiles, tile, drawn);
 }
 
 //===----------------------------------------------------------------------===//
@@ -816,12 +840,11 @@ void Specializer::consumeInLoop(scf::ForOp loop,
 TileLoop Specializer::createConsumers(Region &region) {
   Value team = region.getArgument(0);
   builder.setInsertionPointToStart(&region.front());
-  TileLoop tiles =
-      queue ? createDrawnLoop() : createStridedLoop(/*firstPhase=*/0);
-  SmallVector<Value> coordinates = createCoordinates(tiles.tile);
-  teamCoordinates = coordinates;
+  TileLoop tiles = createTakingLoop();
+  teamCoordinates = toIndices(tiles.coordinates);
+  firstCoordinates = teamCoordinates;
   teamCoordinates.back() =
-      createTeamCoordinate(coordinates.back(), toIndex(team));
+      createTeamCoordinate(teamCoordinates.back(), toIndex(team));
   source = tiles.body->getParent();
   Block *old = coordinatesOp->getBlock();
   auto roles = cast<RolesOp>(region.getParentOp());
@@ -831,9 +854,9 @@ TileLoop Specializer::createConsumers(Region &region) {
   coordinatesOp->replaceAllUsesWith(teamCoordinates);
   coordinatesOp.erase();
   builder.setInsertionPointToEnd(tiles.body);
-  SmallVector<Value> values = tiles.state;
-  llvm::append_range(values, getValues(tiles.positions));
-  scf::YieldOp::create(builder, loc, values);
+  SmallVector<Position> positions = {tiles.place};
+  llvm::append_range(positions, tiles.positions);
+  scf::YieldOp::create(builder, loc, getValues(positions));
   return tiles;
 }
 
@@ -882,17 +905,23 @@ LogicalResult Specializer::run() {
     return kernel.emitOpError("expects one diffattn_tile.coordinates, but has ")
            << ops.size();
   coordinatesOp = ops.front();
+  // They are handed to the teams in one access.
+  constexpr size_t maxRank = 4;
+  if (coordinatesOp.getSizes().size() > maxRank)
+    return coordinatesOp.emitOpError("expects a grid of rank 4 at most, but got ")
+           << coordinatesOp.getSizes().size();
   if (failed(collectOperands()))
     return failure();
 
   builder.setInsertionPoint(coordinatesOp);
   createRings();
   createTileOrder();
+  createQueue();
   FenceOp::create(builder, loc, FenceKind::BarrierInit);
   gpu::BarrierOp::create(builder, loc);
   // Of the registers that a block starts with, the producer needs few.
   int64_t all = 65536 / ((teams + 1) * 128) / 8 * 8 * (teams + 1);
-  int64_t share = std::min<int64_t>((all - 24) / teams / 8 * 8, 240);
+  int64_t share = std::min<int64_t>((all - 32) / teams / 8 * 8, 240);
   int64_t producerRegisters = std::min<int64_t>(all - share * teams, 40);
   OperationState state(loc, RolesOp::getOperationName());
   auto &properties = state.getOrAddProperties<RolesOp::Properties>();
@@ -910,18 +939,15 @@ LogicalResult Specializer::run() {
   createProducer(roles.getRoles()[0]);
 
   // Only now: the producer's program was made of the loads.
-  SmallVector<Value> first = teamCoordinates;
-  first.back() =
-      teamCoordinates.back().getDefiningOp<arith::AddIOp>().getLhs();
   Value team = consumers.getArgument(0);
   for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       consumeOnce(operand, position, team);
   for (scf::ForOp loop : getLoops())
-    consumeInLoop(loop, tiles.positions, first);
-  SmallVector<Value> values = tiles.state;
-  llvm::append_range(values, getValues(tiles.positions));
-  tiles.body->getTerminator()->setOperands(values);
+    consumeInLoop(loop, tiles.positions, firstCoordinates);
+  SmallVector<Position> positions = {tiles.place};
+  llvm::append_range(positions, tiles.positions);
+  tiles.body->getTerminator()->setOperands(getValues(positions));
   finishAttributes();
   return success();
 }

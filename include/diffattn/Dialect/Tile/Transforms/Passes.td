@@ -234,7 +234,9 @@ def PeelMasksPass : TilePass<"diffattn-tile-peel-masks"> {
     the range from below, those whose symbol falls bound it from above. Masks
     with other symbols stay.
 
-    The loops share their carried values, so a pipeline runs on across them.
+    The loops share their carried values, so a pipeline runs on across them. In
+    a loop over tiles (`scf.while`), a mask outside of the loops over keys is
+    applied on the condition that it cuts something.
   }];
 }
 
