@@ -51,10 +51,9 @@ static GPUResources getTeamResources(const GPUTarget &target,
   resources.registers = schedule.keyTile / 2 + schedule.keyTile / 4 +
                         problem.valueDim / 2 + others;
   resources.sharedBytes =
-      elementBytes *
-          (resources.rows * problem.headDim +
-           schedule.stages * schedule.keyTile *
-               (problem.headDim + problem.valueDim)) +
+      elementBytes * (resources.rows * problem.headDim +
+                      schedule.stages * schedule.keyTile *
+                          (problem.headDim + problem.valueDim)) +
       1024;
   resources.blocksPerSM = 1;
   resources.limitedBy = "shared memory and registers";
@@ -78,7 +77,12 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
         &GPUSchedule::warps, &GPUSchedule::stages, &GPUSchedule::teams})
     if (fixed.*field)
       schedule.*field = fixed.*field;
-  schedule.order = fixed.order.empty() ? "overlap" : fixed.order;
+  // Where accumulators are as wide as scores, or narrower, softmax fills the
+  // time of products, and teams had better not do the same at the same time; of
+  // the widest ones two teams leave the matrix unit no rest.
+  schedule.order = dim <= 64 || dim > 192 ? "turns" : "overlap";
+  if (!fixed.order.empty())
+    schedule.order = fixed.order;
 
   auto makeError = [&](const char *name, int64_t found, int64_t nearest,
                        const std::string &why) {
@@ -100,25 +104,26 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
   if (schedule.teams > 3)
     return makeError("teams", schedule.teams, 3, "at most 3 teams");
   if (schedule.keyTile % stepKeys != 0 || schedule.keyTile > 256)
-    return makeError("key_tile", schedule.keyTile,
-                     std::clamp<int64_t>(
-                         llvm::alignTo(schedule.keyTile, stepKeys), 16, 256),
-                     "at most 256 keys, a multiple of 16,");
+    return makeError(
+        "key_tile", schedule.keyTile,
+        std::clamp<int64_t>(llvm::alignTo(schedule.keyTile, stepKeys), 16, 256),
+        "at most 256 keys, a multiple of 16,");
   GPUResources resources = getTeamResources(target, problem, schedule);
   int64_t budget = getRegisterBudget(schedule.teams);
   int64_t spare = budget - (resources.registers - schedule.keyTile * 3 / 4);
   if (resources.registers > budget)
     return makeError(
-        "key_tile", schedule.keyTile, std::max<int64_t>(16, spare * 4 / 3 / 16 * 16),
+        "key_tile", schedule.keyTile,
+        std::max<int64_t>(16, spare * 4 / 3 / 16 * 16),
         llvm::formatv("about {0} registers of a thread for {1} teams", budget,
                       schedule.teams));
   if (resources.sharedBytes > target.sharedBytesPerBlock)
-    return makeError(
-        "stages", schedule.stages, std::max<int64_t>(1, schedule.stages - 1),
-        llvm::formatv("at most {0} bytes of shared memory",
-                      target.sharedBytesPerBlock));
+    return makeError("stages", schedule.stages,
+                     std::max<int64_t>(1, schedule.stages - 1),
+                     llvm::formatv("at most {0} bytes of shared memory",
+                                   target.sharedBytesPerBlock));
   GPUScheduleChoice choice{schedule, resources, 0, ""};
-  choice.whyNotLarger = llvm::formatv(
-      "each thread of a team has {0} registers", budget);
+  choice.whyNotLarger =
+      llvm::formatv("each thread of a team has {0} registers", budget);
   return choice;
 }

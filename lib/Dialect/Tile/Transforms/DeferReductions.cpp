@@ -35,8 +35,8 @@ struct CarriedSum {
 };
 } // namespace
 
-/// What `thread_reduce` makes of `source` along `dim`. Null without a layout, or
-/// if a thread holds all along the dimension: then nothing is left to defer.
+/// What `thread_reduce` makes of `source` along `dim`. Null without a layout,
+/// or if a thread holds all along the dimension: then nothing is left to defer.
 static RankedTensorType getPartialType(RankedTensorType source, int64_t dim) {
   auto layout = dyn_cast_if_present<FragmentAttr>(source.getEncoding());
   if (!layout || layout.isThreadLocal(dim))
@@ -149,8 +149,7 @@ static void defer(scf::ForOp loop, CarriedSum sum) {
   Location loc = reduction.getLoc();
   int64_t dim = reduction.getDim();
   RankedTensorType rows = reduction.getResult().getType();
-  RankedTensorType type =
-      getPartialType(reduction.getSource().getType(), dim);
+  RankedTensorType type = getPartialType(reduction.getSource().getType(), dim);
   if (!type)
     return;
   OpBuilder builder(loop);
@@ -184,7 +183,8 @@ static void defer(scf::ForOp loop, CarriedSum sum) {
   Value result = loop.getResult(sum.index);
   result.setType(type);
   builder.setInsertionPointAfter(loop);
-  auto total = ReduceOp::create(builder, loc, rows, ReduceKind::Add, result, dim);
+  auto total =
+      ReduceOp::create(builder, loc, rows, ReduceKind::Add, result, dim);
   result.replaceAllUsesExcept(total.getResult(), total);
 
   // What the sums of threads have taken the place of.

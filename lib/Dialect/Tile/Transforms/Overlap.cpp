@@ -187,17 +187,15 @@ void ProductOverlap::run() {
       !isScaled(second.getAcc(), arguments[accumulator]))
     init = start.lookupOrDefault(second.getAcc());
   for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-    inits.push_back(i == accumulator ? init
-                    : isDelayed(value)
-                        ? loop.getInitArgs()[i]
-                        : start.lookupOrDefault(value));
+    inits.push_back(i == accumulator   ? init
+                    : isDelayed(value) ? loop.getInitArgs()[i]
+                                       : start.lookupOrDefault(value));
   inits.push_back(start.lookupOrDefault(second.getLhs()));
 
-  Value lower = arith::AddIOp::create(builder, loc, loop.getLowerBound(),
-                                      loop.getStep());
-  auto overlapped = scf::ForOp::create(builder, loc, lower,
-                                       loop.getUpperBound(), loop.getStep(),
-                                       inits);
+  Value lower =
+      arith::AddIOp::create(builder, loc, loop.getLowerBound(), loop.getStep());
+  auto overlapped = scf::ForOp::create(
+      builder, loc, lower, loop.getUpperBound(), loop.getStep(), inits);
   ValueRange carried = overlapped.getRegionIterArgs();
   builder.setInsertionPointToEnd(overlapped.getBody());
   // This iteration's first product, the last one's second, and the rest.
@@ -213,10 +211,9 @@ void ProductOverlap::run() {
   clone(after, now);
   SmallVector<Value> yielded;
   for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-    yielded.push_back(i == accumulator ? now.lookupOrDefault(second.getAcc())
-                      : isDelayed(value)
-                          ? last.lookup(value)
-                          : now.lookupOrDefault(value));
+    yielded.push_back(i == accumulator   ? now.lookupOrDefault(second.getAcc())
+                      : isDelayed(value) ? last.lookup(value)
+                                         : now.lookupOrDefault(value));
   yielded.push_back(now.lookupOrDefault(second.getLhs()));
   scf::YieldOp::create(builder, loc, yielded);
 

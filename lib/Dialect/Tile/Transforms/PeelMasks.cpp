@@ -101,8 +101,8 @@ bool MaskPeeler::match(Value value, LinearInLoop &result) {
   return true;
 }
 
-/// A constraint of a mask: `least + symbol >= 0` where it holds for all elements
-/// of the tile.
+/// A constraint of a mask: `least + symbol >= 0` where it holds for all
+/// elements of the tile.
 struct Constraint {
   int64_t least;
   /// Null if there is none.
@@ -245,8 +245,8 @@ static void applyIfCut(MaskOp mask) {
       return;
     Value bound =
         arith::ConstantIndexOp::create(builder, loc, -constraint->least);
-    Value cuts = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::slt, constraint->symbol, bound);
+    Value cuts = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                       constraint->symbol, bound);
     isCut = isCut ? arith::OrIOp::create(builder, loc, isCut, cuts).getResult()
                   : cuts;
   }

@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Operands.h"
+#include "TileQueue.h"
 
 #include "diffattn/Dialect/Tile/Transforms/Passes.h"
 
@@ -29,7 +30,6 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/MathExtras.h"
-#include <limits>
 
 namespace mlir::diffattn::tile {
 #define GEN_PASS_DEF_SPECIALIZEPASS
@@ -40,11 +40,6 @@ using namespace mlir;
 using namespace mlir::diffattn::tile;
 
 namespace {
-
-/// Where one role is in a ring: two i32.
-struct Position {
-  Value slot, phase;
-};
 
 /// An operand of products, and the ring it passes through.
 struct Operand {
@@ -61,28 +56,17 @@ struct Operand {
   Value map, slots, full, empty;
 };
 
-/// A loop over the tiles of a block.
-struct TileLoop {
-  /// Without its terminator at first.
-  Block *body;
-  /// i32: of the first team's tile.
-  SmallVector<Value> coordinates;
-  /// In the queue, and in the operands' rings.
-  Position place;
-  SmallVector<Position> positions;
-};
-
 /// Bounds of a loop over all teams.
 struct Bounds {
   Value lower, upper;
 };
 
-class Specializer {
+class Specializer : ScalarBuilder {
 public:
-  Specializer(gpu::GPUFuncOp kernel, int64_t teams, int64_t stages,
-              int64_t limit)
-      : kernel(kernel), teams(teams), stages(stages), limit(limit),
-        builder(kernel), loc(kernel.getLoc()) {}
+  Specializer(OpBuilder &builder, gpu::GPUFuncOp kernel, int64_t teams,
+              int64_t stages, int64_t limit)
+      : ScalarBuilder(builder, kernel.getLoc()), kernel(kernel), teams(teams),
+        stages(stages), limit(limit) {}
 
   LogicalResult run();
 
@@ -90,22 +74,13 @@ private:
   LogicalResult collectOperands();
   LogicalResult describeOperand(Operand &operand);
   void createRings();
-  void createTileOrder();
-  TileLoop createConsumers(Region &region);
-  void createProducer(Region &region);
+  void createTileOrder(TileQueue &queue);
+  TileLoop createConsumers(Region &region, TileQueue &queue);
+  void createProducer(Region &region, TileQueue &queue);
   void finishAttributes();
   /// The loops that load operands, in order.
   SmallVector<scf::ForOp> getLoops();
 
-  /// The producer's loop decides on the tiles and tells the teams.
-  TileLoop createGivingLoop();
-  TileLoop createTakingLoop();
-  void createQueue();
-  /// The terminator of the producer's loop, and what follows the loop.
-  void finishGiving(TileLoop &tiles, Value tile, Value drawn);
-  scf::WhileOp createWhile(ArrayRef<Value> inits, TypeRange bodyTypes);
-  /// Coordinates of the first team's tile, each an i32.
-  SmallVector<Value> createCoordinates(Value tile);
   SmallVector<Value> toIndices(ArrayRef<Value> values);
   Value createTeamCoordinate(Value first, Value team);
 
@@ -128,49 +103,15 @@ private:
   Value cloneSlice(Value value, IRMapping &mapping);
   /// The union of the loop's ranges over all teams.
   Bounds createUnion(scf::ForOp loop, ArrayRef<Value> coordinates);
-  Position advance(int64_t depth, Position position);
-
-  Value createI32(int64_t value) {
-    return arith::ConstantIntOp::create(builder, loc, value, 32);
-  }
-  Value createIndex(int64_t value) {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  }
-  Value toI32(Value value) {
-    return arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
-                                      value);
-  }
-  Value toIndex(Value value) {
-    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                      value);
-  }
-  template <typename Op>
-  Value create(Value lhs, Value rhs) {
-    return Op::create(builder, loc, lhs, rhs);
-  }
 
   gpu::GPUFuncOp kernel;
   int64_t teams, stages, limit;
-  OpBuilder builder;
-  Location loc;
   CoordinatesOp coordinatesOp;
   std::vector<Operand> operands;
   /// The coordinates in the teams' program, and those of the first team there.
   SmallVector<Value> teamCoordinates, firstCoordinates;
   /// The region that slices are cloned from.
   Region *source = nullptr;
-  /// i32: sizes of the grid of blocks, numbers of tiles.
-  SmallVector<Value> blockSizes;
-  Value numTiles;
-  /// i32: how many teams of a column have no tile of their own.
-  Value spare;
-  /// Coordinates of tiles on their way to the teams.
-  Value queue, queueFull, queueEmpty;
-  /// Where blocks draw tiles. Null where each takes every so many.
-  Value counters;
-  /// i32: tiles that differ in all but the last coordinate, and how many of
-  /// those go side by side; null if one after the other.
-  Value numColumns, section;
 };
 
 } // namespace
@@ -185,8 +126,9 @@ static bool dependsOn(Value value, Value target) {
     return true;
   Operation *op = value.getDefiningOp();
   return op && !isa<CoordinatesOp>(op) &&
-         llvm::any_of(op->getOperands(),
-                      [&](Value operand) { return dependsOn(operand, target); });
+         llvm::any_of(op->getOperands(), [&](Value operand) {
+           return dependsOn(operand, target);
+         });
 }
 
 /// Whether what is loaded starts elsewhere for another `coordinate`. (How much
@@ -212,8 +154,7 @@ LogicalResult Specializer::collectOperands() {
         return load.emitOpError("expects operands of products to be loaded for "
                                 "each tile or in one loop");
     }
-    operand.isPerTeam =
-        movesWith(load, coordinatesOp.getCoordinates().back());
+    operand.isPerTeam = movesWith(load, coordinatesOp.getCoordinates().back());
     if (operand.isPerTeam == static_cast<bool>(operand.loop))
       return load.emitOpError("expects operands that are loaded in a loop to "
                               "be the same for neighbouring tiles, and only "
@@ -294,8 +235,8 @@ void Specializer::createRings() {
             {builder.getNamedAttr("argument",
                                   builder.getI64IntegerAttr(
                                       operand.access.argument.getArgNumber())),
-             builder.getNamedAttr("dims", builder.getDenseI64ArrayAttr(
-                                              operand.access.dims))}));
+             builder.getNamedAttr(
+                 "dims", builder.getDenseI64ArrayAttr(operand.access.dims))}));
     int64_t count = operand.depth * (operand.isPerTeam ? teams : 1);
     BufferType slot = operand.buffer;
     operand.slots = AllocOp::create(
@@ -304,40 +245,25 @@ void Specializer::createRings() {
                         slot.getElementType(), slot.getLayout()),
         /*offset=*/IntegerAttr());
     auto createBarriers = [&](int64_t arrivals) -> Value {
-      return BarriersOp::create(
-          builder, loc, BarriersType::get(builder.getContext(), count),
-          arrivals, /*offset=*/IntegerAttr());
+      return BarriersOp::create(builder, loc,
+                                BarriersType::get(builder.getContext(), count),
+                                arrivals, /*offset=*/IntegerAttr());
     };
     operand.full = createBarriers(1);
     operand.empty = createBarriers(operand.isPerTeam ? 1 : teams);
   }
 }
 
-/// In which order tiles are computed. Where their work depends on the last
-/// coordinate (a mask), the longest go first, so that the short ones fill the
-/// gaps at the end; and side by side go as many columns of the grid as have
-/// their shared operands in the L2 cache together.
-void Specializer::createTileOrder() {
-  constexpr int64_t cacheBytes = 24 << 20;
-  for (Value size : coordinatesOp.getSizes())
-    blockSizes.push_back(toI32(size));
-  Value teamTiles = blockSizes.back();
-  Value up = create<arith::AddIOp>(teamTiles, createI32(teams - 1));
-  blockSizes.back() = create<arith::DivUIOp>(up, createI32(teams));
-  spare = create<arith::SubIOp>(
-      create<arith::MulIOp>(blockSizes.back(), createI32(teams)), teamTiles);
-  numColumns = createI32(1);
-  for (Value size : ArrayRef(blockSizes).drop_back())
-    numColumns = create<arith::MulIOp>(numColumns, size);
-  numTiles = create<arith::MulIOp>(numColumns, blockSizes.back());
-
+/// Where tiles differ in their work, their order matters.
+void Specializer::createTileOrder(TileQueue &queue) {
+  Value last = coordinatesOp.getCoordinates().back();
+  auto columns = coordinatesOp.getCoordinates().drop_back();
   bool varies = false;
   Value bytes = createIndex(1);
-  size_t sharedBy = 0; // trailing coordinates that shared operands do not have
+  size_t sharing = 0;
   for (Operand &operand : operands) {
     if (!operand.loop)
       continue;
-    Value last = coordinatesOp.getCoordinates().back();
     varies |= dependsOn(operand.loop.getLowerBound(), last) ||
               dependsOn(operand.loop.getUpperBound(), last);
     // Rows along the first dimension of the tile.
@@ -349,62 +275,13 @@ void Specializer::createTileOrder() {
       rowBytes *= size;
     bytes = create<arith::AddIOp>(
         bytes, create<arith::MulIOp>(rows, createIndex(rowBytes)));
-    auto uses = [&](Value coordinate) {
-      return movesWith(operand.load, coordinate);
-    };
-    auto columns = coordinatesOp.getCoordinates().drop_back();
-    sharedBy = 0;
-    while (sharedBy < columns.size() &&
-           !uses(columns[columns.size() - 1 - sharedBy]))
-      ++sharedBy;
+    sharing = 0;
+    while (sharing < columns.size() &&
+           !movesWith(operand.load, columns[columns.size() - 1 - sharing]))
+      ++sharing;
   }
-  if (!varies)
-    return;
-  Value fitting = toI32(
-      create<arith::DivUIOp>(createIndex(cacheBytes), bytes));
-  section = create<arith::MaxSIOp>(fitting, createI32(1));
-  size_t columns = blockSizes.size() - 1;
-  for (size_t i = columns - sharedBy; i < columns; ++i)
-    section = create<arith::MulIOp>(section, blockSizes[i]);
-  section = create<arith::MinSIOp>(section, numColumns);
-  unsigned number = kernel.getNumArguments();
-  (void)kernel.insertArgument(
-      number, MemRefType::get({2}, builder.getI32Type()), {}, loc);
-  kernel.setArgAttr(number, attr::counters, builder.getUnitAttr());
-  counters = kernel.getArgument(number);
-}
-
-SmallVector<Value> Specializer::createCoordinates(Value tile) {
-  Value tilesPerColumn = blockSizes.back(), column, fromEnd;
-  if (section) {
-    Value sectionTiles = create<arith::MulIOp>(section, tilesPerColumn);
-    Value number = create<arith::DivUIOp>(tile, sectionTiles);
-    Value within = create<arith::RemUIOp>(tile, sectionTiles);
-    Value first = create<arith::MulIOp>(number, section);
-    // The last section may be smaller.
-    Value width = create<arith::MinSIOp>(
-        section, create<arith::SubIOp>(numColumns, first));
-    fromEnd = create<arith::DivUIOp>(within, width);
-    column = create<arith::AddIOp>(first,
-                                   create<arith::RemUIOp>(within, width));
-  } else {
-    column = create<arith::DivUIOp>(tile, tilesPerColumn);
-    fromEnd = create<arith::RemUIOp>(tile, tilesPerColumn);
-  }
-  SmallVector<Value> coordinates(blockSizes.size());
-  Value last = create<arith::SubIOp>(
-      create<arith::SubIOp>(tilesPerColumn, createI32(1)), fromEnd);
-  // Where the teams do not divide the tiles, the first block has some to spare,
-  // not the last one, whose tiles are longest under a causal mask.
-  coordinates.back() = create<arith::SubIOp>(
-      create<arith::MulIOp>(last, createI32(teams)), spare);
-  for (size_t dim = blockSizes.size() - 1; dim-- > 0;) {
-    coordinates[dim] =
-        dim ? create<arith::RemUIOp>(column, blockSizes[dim]) : column;
-    if (dim)
-      column = create<arith::DivUIOp>(column, blockSizes[dim]);
-  }
-  return coordinates;
+  if (varies)
+    queue.createSections(bytes, sharing);
 }
 
 SmallVector<Value> Specializer::toIndices(ArrayRef<Value> values) {
@@ -419,174 +296,6 @@ SmallVector<Value> Specializer::toIndices(ArrayRef<Value> values) {
 Value Specializer::createTeamCoordinate(Value first, Value team) {
   return create<arith::MaxSIOp>(create<arith::AddIOp>(first, team),
                                 createIndex(0));
-}
-
-static SmallVector<Position> getPositions(ValueRange values) {
-  SmallVector<Position> positions;
-  for (size_t i = 0; i < values.size(); i += 2)
-    positions.push_back({values[i], values[i + 1]});
-  return positions;
-}
-
-static SmallVector<Value> getValues(ArrayRef<Position> positions) {
-  SmallVector<Value> values;
-  for (Position position : positions)
-    values.append({position.slot, position.phase});
-  return values;
-}
-
-Position Specializer::advance(int64_t depth, Position position) {
-  if (depth == 1)
-    return {position.slot,
-            create<arith::XOrIOp>(position.phase, createI32(1))};
-  Value next = create<arith::AddIOp>(position.slot, createI32(1));
-  Value wraps = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                      next, createI32(depth));
-  Value turn =
-      arith::ExtUIOp::create(builder, loc, builder.getI32Type(), wraps);
-  return {arith::SelectOp::create(builder, loc, wraps, createI32(0), next),
-          create<arith::XOrIOp>(position.phase, turn)};
-}
-
-//===----------------------------------------------------------------------===//
-// Loops over tiles
-//===----------------------------------------------------------------------===//
-
-/// Tiles on their way: the one being computed and the next.
-static constexpr int64_t queueDepth = 2;
-
-void Specializer::createQueue() {
-  MLIRContext *context = kernel.getContext();
-  // One access is of 1, 2 or 4 numbers.
-  int64_t numbers = llvm::PowerOf2Ceil(blockSizes.size());
-  auto layout = SharedAttr::get(context, {Digit{0, numbers}}, /*swizzle=*/0);
-  queue = AllocOp::create(builder, loc,
-                          BufferType::get(context, queueDepth, {numbers},
-                                          builder.getI32Type(), layout),
-                          /*offset=*/IntegerAttr());
-  auto type = BarriersType::get(context, queueDepth);
-  queueFull = BarriersOp::create(builder, loc, type, 1, IntegerAttr());
-  queueEmpty = BarriersOp::create(builder, loc, type, teams, IntegerAttr());
-}
-
-scf::WhileOp Specializer::createWhile(ArrayRef<Value> inits,
-                                      TypeRange bodyTypes) {
-  auto loop = scf::WhileOp::create(builder, loc, bodyTypes, inits);
-  OpBuilder::InsertionGuard guard(builder);
-  TypeRange types = ValueRange(inits).getTypes();
-  builder.createBlock(&loop.getBefore(), {}, types,
-                      SmallVector<Location>(types.size(), loc));
-  builder.createBlock(&loop.getAfter(), {}, bodyTypes,
-                      SmallVector<Location>(bodyTypes.size(), loc));
-  return loop;
-}
-
-/// The last coordinate where there is no further tile.
-static constexpr int64_t noTile = std::numeric_limits<int32_t>::min();
-
-TileLoop Specializer::createGivingLoop() {
-  // The number of the tile, then positions.
-  SmallVector<Value> inits = {
-      toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x))};
-  SmallVector<Position> start(operands.size() + 1,
-                              {createI32(0), createI32(1)});
-  llvm::append_range(inits, getValues(start));
-  size_t rank = blockSizes.size();
-  SmallVector<Type> types(inits.size() + rank, builder.getI32Type());
-  scf::WhileOp loop = createWhile(inits, types);
-  builder.setInsertionPointToStart(loop.getBeforeBody());
-  SmallVector<Value> carried(loop.getBeforeArguments());
-  Value tile = carried[0];
-  Position place = {carried[1], carried[2]};
-  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                     tile, numTiles);
-  Value some =
-      arith::SelectOp::create(builder, loc, more, tile, createI32(0));
-  SmallVector<Value> coordinates = createCoordinates(some);
-  coordinates.back() = arith::SelectOp::create(
-      builder, loc, more, coordinates.back(), createI32(noTile));
-  // The teams are told of the end, too.
-  WaitOp::create(builder, loc, queueEmpty, place.slot, place.phase);
-  Value slot = SlotOp::create(builder, loc, queue, toIndex(place.slot));
-  SmallVector<Value> numbers = coordinates;
-  numbers.resize(llvm::PowerOf2Ceil(rank), createI32(0));
-  WriteScalarsOp::create(builder, loc, numbers, slot);
-  ArriveOp::create(builder, loc, queueFull, place.slot);
-  place = advance(queueDepth, place);
-  carried[1] = place.slot;
-  carried[2] = place.phase;
-  llvm::append_range(carried, coordinates);
-  scf::ConditionOp::create(builder, loc, more, carried);
-
-  builder.setInsertionPointToStart(loop.getAfterBody());
-  ValueRange arguments = loop.getAfterArguments();
-  return {loop.getAfterBody(), SmallVector<Value>(arguments.take_back(rank)),
-          {arguments[1], arguments[2]},
-          getPositions(arguments.drop_back(rank).drop_front(3))};
-}
-
-void Specializer::finishGiving(TileLoop &tiles, Value tile, Value drawn) {
-  Value stride = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
-  // The first tile of each block was its number.
-  Value before = drawn ? UniformOp::create(builder, loc, drawn).getResult()
-                       : tile;
-  SmallVector<Value> values = {create<arith::AddIOp>(before, stride),
-                               tiles.place.slot, tiles.place.phase};
-  llvm::append_range(values, getValues(tiles.positions));
-  scf::YieldOp::create(builder, loc, values);
-  if (!drawn)
-    return;
-
-  // The last block puts the counters back for the next launch.
-  builder.setInsertionPointAfter(tiles.body->getParentOp());
-  Value one = createI32(1), zero = createI32(0);
-  Value others =
-      FetchAddOp::create(builder, loc, counters, createIndex(1), one);
-  Value finished = create<arith::AddIOp>(others, one);
-  Value blocks = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
-  Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                       finished, blocks);
-  auto branch = scf::IfOp::create(builder, loc, isLast, /*withElse=*/false);
-  builder.setInsertionPointToStart(branch.thenBlock());
-  for (int64_t i = 0; i < 2; ++i)
-    memref::StoreOp::create(builder, loc, zero, counters, createIndex(i));
-}
-
-TileLoop Specializer::createTakingLoop() {
-  SmallVector<Position> start(operands.size() + 1,
-                              {createI32(0), createI32(0)});
-  SmallVector<Value> inits = getValues(start);
-  size_t rank = blockSizes.size();
-  SmallVector<Type> types(inits.size() + rank, builder.getI32Type());
-  scf::WhileOp loop = createWhile(inits, types);
-  builder.setInsertionPointToStart(loop.getBeforeBody());
-  SmallVector<Value> carried(loop.getBeforeArguments());
-  Position place = {carried[0], carried[1]};
-  WaitOp::create(builder, loc, queueFull, place.slot, place.phase);
-  Value slot = SlotOp::create(builder, loc, queue, toIndex(place.slot));
-  SmallVector<Type> numbers(llvm::PowerOf2Ceil(rank), builder.getI32Type());
-  auto read = ReadScalarsOp::create(builder, loc, numbers, slot);
-  SmallVector<Value> coordinates(read.getValues().take_front(rank));
-  // Bounds of loops follow from it: the assembler must see that it is the same
-  // in a warp.
-  coordinates.back() = UniformOp::create(builder, loc, coordinates.back());
-  // The arrival of one thread must not overtake another one's reading.
-  TeamBarrierOp::create(builder, loc);
-  ArriveOp::create(builder, loc, queueEmpty, place.slot);
-  place = advance(queueDepth, place);
-  carried[0] = place.slot;
-  carried[1] = place.phase;
-  llvm::append_range(carried, coordinates);
-  Value more =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                            coordinates.back(), createI32(noTile));
-  scf::ConditionOp::create(builder, loc, more, carried);
-
-  builder.setInsertionPointToStart(loop.getAfterBody());
-  ValueRange arguments = loop.getAfterArguments();
-  return {loop.getAfterBody(), SmallVector<Value>(arguments.take_back(rank)),
-          {arguments[0], arguments[1]},
-          getPositions(arguments.drop_back(rank).drop_front(2))};
 }
 
 //===----------------------------------------------------------------------===//
@@ -639,8 +348,7 @@ void Specializer::createCopy(Operand &operand, Value slot, IRMapping &mapping) {
       else
         offset = createI32(*getConstantIntValue(start));
       coordinate = create<arith::AddIOp>(
-          coordinate,
-          create<arith::MulIOp>(offset, createI32(term.scale)));
+          coordinate, create<arith::MulIOp>(offset, createI32(term.scale)));
     }
     coordinates.push_back(coordinate);
   }
@@ -653,8 +361,7 @@ void Specializer::createCopy(Operand &operand, Value slot, IRMapping &mapping) {
 
 void Specializer::copyForTeams(Operand &operand, Position &position,
                                ArrayRef<Value> coordinates) {
-  Value first =
-      create<arith::MulIOp>(position.slot, createI32(teams));
+  Value first = create<arith::MulIOp>(position.slot, createI32(teams));
   for (int64_t team = 0; team < teams; ++team) {
     IRMapping mapping;
     mapping.map(teamCoordinates, coordinates);
@@ -664,7 +371,7 @@ void Specializer::copyForTeams(Operand &operand, Position &position,
     WaitOp::create(builder, loc, operand.empty, slot, position.phase);
     createCopy(operand, slot, mapping);
   }
-  position = advance(operand.depth, position);
+  position = advance(builder, loc, operand.depth, position);
 }
 
 void Specializer::createCopyLoop(scf::ForOp loop,
@@ -687,31 +394,25 @@ void Specializer::createCopyLoop(scf::ForOp loop,
     mapping.map(loop.getInductionVar(), copies.getInductionVar());
     WaitOp::create(builder, loc, operand.empty, position.slot, position.phase);
     createCopy(operand, position.slot, mapping);
-    position = advance(operand.depth, position);
+    position = advance(builder, loc, operand.depth, position);
   }
   scf::YieldOp::create(builder, loc, getValues(positions));
   positions = getPositions(copies.getResults());
 }
 
-void Specializer::createProducer(Region &region) {
+void Specializer::createProducer(Region &region, TileQueue &queue) {
   builder.setInsertionPointToStart(&region.front());
   auto elected = ElectedOp::create(builder, loc);
   elected.getBody().emplaceBlock();
   builder.setInsertionPointToStart(&elected.getBody().front());
-  TileLoop tiles = createGivingLoop();
-  Value tile = tiles.body->getArgument(0);
-  // On its way while this tile is being copied.
-  Value drawn = counters ? FetchAddOp::create(builder, loc, counters,
-                                              createIndex(0), createI32(1))
-                               .getResult()
-                         : Value();
+  TileLoop tiles = queue.createGivingLoop(operands.size());
   SmallVector<Value> coordinates = toIndices(tiles.coordinates);
   for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       copyForTeams(operand, position, coordinates);
   for (scf::ForOp loop : getLoops())
     createCopyLoop(loop, tiles.positions, coordinates);
-  finishGiving(tiles, tile, drawn);
+  queue.finishGivingLoop(tiles);
 }
 
 //===----------------------------------------------------------------------===//
@@ -738,7 +439,7 @@ void Specializer::consumeOnce(Operand &operand, Position &position,
   builder.setInsertionPointAfter(last);
   ArriveOp::create(builder, loc, operand.empty, slot);
   builder.setInsertionPointToStart(body);
-  position = advance(operand.depth, position);
+  position = advance(builder, loc, operand.depth, position);
 }
 
 void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
@@ -757,7 +458,7 @@ void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
     if (operand.loop != loop)
       continue;
     ArriveOp::create(builder, loc, operand.empty, position.slot);
-    position = advance(operand.depth, position);
+    position = advance(builder, loc, operand.depth, position);
   }
   scf::YieldOp::create(builder, loc, getValues(positions));
   positions = getPositions(pass.getResults());
@@ -781,8 +482,8 @@ void Specializer::consumeInLoop(scf::ForOp loop,
     Value within = create<arith::MinSIOp>(lower, last);
     Value distance = create<arith::SubIOp>(within, all.lower);
     Value steps = create<arith::DivUIOp>(distance, step);
-    lower = create<arith::AddIOp>(all.lower,
-                                  create<arith::MulIOp>(steps, step));
+    lower =
+        create<arith::AddIOp>(all.lower, create<arith::MulIOp>(steps, step));
     loop.setLowerBound(lower);
     createPassLoop(loop, all.lower, lower, positions);
   }
@@ -812,7 +513,7 @@ void Specializer::consumeInLoop(scf::ForOp loop,
       operand.load.erase();
       builder.setInsertionPointAfter(last);
       ArriveOp::create(builder, loc, operand.empty, position.slot);
-      position = advance(operand.depth, position);
+      position = advance(builder, loc, operand.depth, position);
     }
     return getValues(inside);
   };
@@ -837,10 +538,10 @@ void Specializer::consumeInLoop(scf::ForOp loop,
   createPassLoop(newLoop, end, all.upper, positions);
 }
 
-TileLoop Specializer::createConsumers(Region &region) {
+TileLoop Specializer::createConsumers(Region &region, TileQueue &queue) {
   Value team = region.getArgument(0);
   builder.setInsertionPointToStart(&region.front());
-  TileLoop tiles = createTakingLoop();
+  TileLoop tiles = queue.createTakingLoop(operands.size());
   teamCoordinates = toIndices(tiles.coordinates);
   firstCoordinates = teamCoordinates;
   teamCoordinates.back() =
@@ -887,8 +588,8 @@ void Specializer::finishAttributes() {
     if (entry.getName() == "tile")
       entry.setValue(builder.getI64IntegerAttr(value.getInt() * teams));
     else if (entry.getName() == "constant")
-      entry.setValue(builder.getI64IntegerAttr(
-          llvm::divideCeil(value.getInt(), teams)));
+      entry.setValue(
+          builder.getI64IntegerAttr(llvm::divideCeil(value.getInt(), teams)));
     last.push_back(entry);
   }
   factors.back() = builder.getDictionaryAttr(last);
@@ -908,15 +609,17 @@ LogicalResult Specializer::run() {
   // They are handed to the teams in one access.
   constexpr size_t maxRank = 4;
   if (coordinatesOp.getSizes().size() > maxRank)
-    return coordinatesOp.emitOpError("expects a grid of rank 4 at most, but got ")
+    return coordinatesOp.emitOpError(
+               "expects a grid of rank 4 at most, but got ")
            << coordinatesOp.getSizes().size();
   if (failed(collectOperands()))
     return failure();
 
   builder.setInsertionPoint(coordinatesOp);
   createRings();
-  createTileOrder();
-  createQueue();
+  TileQueue queue(builder, kernel, coordinatesOp.getSizes(), teams);
+  createTileOrder(queue);
+  queue.createRing();
   FenceOp::create(builder, loc, FenceKind::BarrierInit);
   gpu::BarrierOp::create(builder, loc);
   // Of the registers that a block starts with, the producer needs few.
@@ -926,17 +629,17 @@ LogicalResult Specializer::run() {
   OperationState state(loc, RolesOp::getOperationName());
   auto &properties = state.getOrAddProperties<RolesOp::Properties>();
   properties.warpgroups = builder.getDenseI64ArrayAttr({1, teams});
-  properties.registers = builder.getDenseI64ArrayAttr(
-      {producerRegisters, share});
+  properties.registers =
+      builder.getDenseI64ArrayAttr({producerRegisters, share});
   for (int i = 0; i < 2; ++i)
     state.addRegion()->emplaceBlock().addArgument(builder.getI32Type(), loc);
   builder.setInsertionPointAfter(coordinatesOp);
   auto roles = cast<RolesOp>(builder.create(state));
 
   Region &consumers = roles.getRoles()[1];
-  TileLoop tiles = createConsumers(consumers);
+  TileLoop tiles = createConsumers(consumers, queue);
   hoistLoads(*tiles.body);
-  createProducer(roles.getRoles()[0]);
+  createProducer(roles.getRoles()[0], queue);
 
   // Only now: the producer's program was made of the loads.
   Value team = consumers.getArgument(0);
@@ -963,8 +666,10 @@ struct SpecializePass
     auto stages = kernel->getAttrOfType<IntegerAttr>(attr::stages);
     if (!teams || !stages)
       return;
-    if (failed(Specializer(kernel, teams.getInt(), stages.getInt(), limit)
-                   .run()))
+    OpBuilder builder(kernel);
+    Specializer specializer(builder, kernel, teams.getInt(), stages.getInt(),
+                            limit);
+    if (failed(specializer.run()))
       signalPassFailure();
   }
 };

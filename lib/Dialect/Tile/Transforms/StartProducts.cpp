@@ -56,8 +56,8 @@ static void start(DotOp dot) {
   Location loc = dot.getLoc();
   auto type = dot.getResult().getType();
   // A product that adds to zeros overwrites: there is nothing to clear.
-  Value acc = matchPattern(dot.getAcc(), m_AnyZeroFloat()) ? Value()
-                                                            : dot.getAcc();
+  Value acc =
+      matchPattern(dot.getAcc(), m_AnyZeroFloat()) ? Value() : dot.getAcc();
   Operation *use = findFirstUse(dot);
   auto product = DotAsyncOp::create(
       builder, loc, PendingType::get(builder.getContext(), type), dot.getLhs(),

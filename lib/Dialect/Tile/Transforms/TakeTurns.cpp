@@ -66,8 +66,7 @@ static void startTurns(Region &role, int64_t teams) {
 }
 
 namespace {
-struct TakeTurnsPass
-    : diffattn::tile::impl::TakeTurnsPassBase<TakeTurnsPass> {
+struct TakeTurnsPass : diffattn::tile::impl::TakeTurnsPassBase<TakeTurnsPass> {
   void runOnOperation() override {
     auto order = getOperation()->getAttrOfType<StringAttr>(attr::order);
     if (!order || order == "overlap")
