@@ -293,7 +293,7 @@ CompilerInvocation::emitGPUCode(const AssemblerOptions &assembler) const {
 bool CompilerInvocation::mayChangeSchedule() const {
   const PipelineSettings &given = options.pipeline;
   return options.from == Phase::Input && !given.keyTile && !given.warps &&
-         !given.stages && !given.teams;
+         !given.stages && !given.teams && given.order.empty();
 }
 
 void CompilerInvocation::restart() {
