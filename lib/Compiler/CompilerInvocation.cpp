@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
@@ -281,14 +282,61 @@ CompilerInvocation::emitGPUCode(const AssemblerOptions &assembler) const {
   FailureOr<gpu::GPUModuleOp> kernels = getKernelModule();
   if (failed(kernels))
     return failure();
-  std::string schedule =
-      schedules.empty() ? "its schedule" : llvm::join(schedules, ", ");
   FailureOr<GPUCode> code = diffattn::emitGPUCode(
-      *kernels, llvm::cast<GPUTarget>(*target), schedule, assembler);
+      *kernels, llvm::cast<GPUTarget>(*target), assembler);
   if (failed(code) ||
       failed(dump("0" + Twine(phases.size()) + "-ptx.ptx", code->ptx)))
     return failure();
   return code;
+}
+
+bool CompilerInvocation::mayChangeSchedule() const {
+  const PipelineSettings &given = options.pipeline;
+  return options.from == Phase::Input && !given.keyTile && !given.warps &&
+         !given.stages && !given.teams && given.order.empty();
+}
+
+void CompilerInvocation::restart() {
+  module = input->clone();
+  schedules.clear();
+  kernels.clear();
+  takeStock(options.from);
+}
+
+FailureOr<GPUCode>
+CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
+  // Each takes seconds of the assembler.
+  constexpr int64_t maxAttempts = 8;
+  std::string firstFault;
+  for (int64_t rank = 0; rank < maxAttempts; ++rank) {
+    // That there is no further schedule is not what to report.
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      return success(rank > 0 &&
+                     diagnostic.getSeverity() == DiagnosticSeverity::Error);
+    });
+    if (rank > 0)
+      restart();
+    options.pipeline.rank = rank;
+    FailureOr<GPUCode> code = failure();
+    if (succeeded(runPhases()))
+      code = emitGPUCode(assembler);
+    if (failed(code) && rank == 0)
+      return failure();
+    if (failed(code))
+      break;
+    if (!code->fault)
+      return code;
+    std::string fault = code->fault->describe(
+        schedules.empty() ? "its schedule" : llvm::join(schedules, ", "));
+    remark::missed(UnknownLoc::get(&context),
+                   remark::RemarkOpts::name("schedule").category("assembler"))
+        << remark::reason("{0}", fault);
+    if (firstFault.empty())
+      firstFault = fault;
+    if (!mayChangeSchedule())
+      break;
+  }
+  return emitError(UnknownLoc::get(&context)) << firstFault;
 }
 
 FailureOr<std::string> CompilerInvocation::emitLLVMIR() const {

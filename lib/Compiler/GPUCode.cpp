@@ -148,7 +148,6 @@ std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
 
 FailureOr<GPUCode>
 mlir::diffattn::emitGPUCode(gpu::GPUModuleOp module, const GPUTarget &target,
-                            StringRef schedule,
                             const AssemblerOptions &assembler) {
   GPUCode code;
   FailureOr<std::string> ptx = emitPTX(module, target);
@@ -186,9 +185,8 @@ mlir::diffattn::emitGPUCode(gpu::GPUModuleOp module, const GPUTarget &target,
     llvm::Expected<AssembledCode> &assembled = *result;
     if (!assembled)
       return module.emitError(llvm::toString(assembled.takeError()));
-    if (llvm::Error error =
-            checkResources(assembled->functions, chip, schedule))
-      return module.emitError(llvm::toString(std::move(error)));
+    if (!code.fault)
+      code.fault = findFault(assembled->functions, chip);
     if (chip == target.name) {
       code.cubin = std::move(assembled->cubin);
       code.functions = std::move(assembled->functions);

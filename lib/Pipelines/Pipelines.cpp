@@ -60,6 +60,7 @@ static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   schedule.stages = settings.stages;
   schedule.teams = settings.teams;
   schedule.order = settings.order;
+  schedule.rank = settings.rank;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));
   pm.addNestedPass<func::FuncOp>(createToOnlinePass());
 }
@@ -183,10 +184,13 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
                                          const PipelineSettings &settings) {
   tile::AllocatePassOptions allocate;
   tile::SpecializePassOptions specialize;
-  if (auto target = lookupGPUTarget(settings.target))
+  bool overlaps = false;
+  if (auto target = lookupGPUTarget(settings.target)) {
     specialize.limit = allocate.limit = (*target)->sharedBytesPerBlock;
-  else // Reported by the first pass that has the option.
+    overlaps = (*target)->matrixInstruction == MatrixInstruction::WGMMA;
+  } else { // Reported by the first pass that has the option.
     llvm::consumeError(target.takeError());
+  }
   pm.addPass(tile::createLinalgToTilePass());
   addCleanup(pm);
   OpPassManager &modules = pm.nest<gpu::GPUModuleOp>();
@@ -199,7 +203,8 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   // are peeled off a loop that is already a pipeline.
   kernels.addPass(tile::createStagePass());
   kernels.addPass(tile::createPipelinePass());
-  kernels.addPass(tile::createLazyRescalePass());
+  if (overlaps)
+    kernels.addPass(tile::createLazyRescalePass());
   kernels.addPass(tile::createOverlapPass());
   kernels.addPass(tile::createTakeTurnsPass());
   addCleanup(kernels);
@@ -207,6 +212,11 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   kernels.addPass(tile::createAssignLayoutsPass());
   kernels.addPass(tile::createDeferReductionsPass());
   kernels.addPass(tile::createPeelMasksPass());
+  // Elsewhere a branch in loops with masks, short as they are now, costs
+  // registers and wins nothing.
+  tile::LazyRescalePassOptions lazy;
+  lazy.skipMasked = true;
+  kernels.addPass(tile::createLazyRescalePass(lazy));
   addCleanup(kernels);
   // Products as the instruction wants them.
   kernels.addPass(tile::createStartProductsPass());

@@ -89,9 +89,8 @@ static int run(const CompilerInvocation &invocation, const Products &products,
   return runProgram(invocation, products.signature, **program, options);
 }
 
-/// Compiles with the schedule that `options` leave to the target or give.
-static int compileOnce(const ToolOptions &options, llvm::SourceMgr &sources,
-                       MLIRContext &context) {
+static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
+                   MLIRContext &context) {
   CompilerInvocation invocation(context, options.compiler);
   if (failed(invocation.load(sources)))
     return 1;
@@ -104,24 +103,24 @@ static int compileOnce(const ToolOptions &options, llvm::SourceMgr &sources,
       return 1;
     products.signature = *found;
   }
-  if (failed(invocation.runPhases()))
-    return 1;
 
   auto emits = [&](EmitKind kind) {
     return options.outputFile && options.emit == kind;
   };
+  if (isGPU &&
+      (options.run || emits(EmitKind::PTX) || emits(EmitKind::Cubin))) {
+    auto emitted = invocation.compileForGPU(options.assembler);
+    if (failed(emitted))
+      return 1;
+    products.gpu = std::move(*emitted);
+  } else if (failed(invocation.runPhases())) {
+    return 1;
+  }
   if ((options.run && !isGPU) || emits(EmitKind::Object)) {
     auto emitted = invocation.emitObject();
     if (failed(emitted))
       return 1;
     products.object = std::move(*emitted);
-  }
-  if ((options.run && isGPU) || emits(EmitKind::PTX) ||
-      emits(EmitKind::Cubin)) {
-    auto emitted = invocation.emitGPUCode(options.assembler);
-    if (failed(emitted))
-      return 1;
-    products.gpu = std::move(*emitted);
   }
 
   // Nothing is written until everything has been produced.
@@ -148,57 +147,6 @@ static int compileOnce(const ToolOptions &options, llvm::SourceMgr &sources,
   if (!options.run)
     return 0;
   return run(invocation, products, options);
-}
-
-/// The options, then variations of the schedule for kernels that spill. Which
-/// schedules fit is a question of a few registers, and ptxas answers it; the
-/// model ranks, the assembler decides. Schedules that were asked for stay.
-static std::vector<ToolOptions> getAttempts(const ToolOptions &options) {
-  std::vector<ToolOptions> attempts = {options};
-  const CompilerOptions &given = options.compiler;
-  if (given.from != Phase::Input || given.pipeline.keyTile ||
-      given.pipeline.warps || given.pipeline.stages ||
-      given.pipeline.teams ||
-      !llvm::StringRef(given.pipeline.target).starts_with("sm_"))
-    return attempts;
-  struct Variation {
-    int64_t keyTile, stages;
-  };
-  for (Variation variation :
-       {Variation{64, 2}, Variation{0, 3}, Variation{32, 2}, Variation{32, 1},
-        Variation{48, 2}, Variation{16, 2}}) {
-    attempts.push_back(options);
-    attempts.back().compiler.pipeline.keyTile = variation.keyTile;
-    attempts.back().compiler.pipeline.stages = variation.stages;
-  }
-  return attempts;
-}
-
-static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
-                   MLIRContext &context) {
-  std::vector<ToolOptions> attempts = getAttempts(options);
-  std::optional<std::string> firstFailure;
-  for (const ToolOptions &attempt : attempts) {
-    bool spills = false, illegal = false;
-    {
-      ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-        std::string text = diagnostic.str();
-        bool isRetry = firstFailure.has_value();
-        spills |= StringRef(text).contains(" spills ");
-        illegal |=
-            isRetry && diagnostic.getSeverity() == DiagnosticSeverity::Error;
-        if (spills && !firstFailure)
-          firstFailure = text;
-        // Others see what is no reason to go on.
-        return success(spills || illegal);
-      });
-      int status = compileOnce(attempt, sources, context);
-      if (!spills && !illegal)
-        return status;
-    }
-  }
-  emitError(UnknownLoc::get(&context)) << *firstFailure;
-  return 1;
 }
 
 int main(int argc, char **argv) {

@@ -53,11 +53,11 @@ TEST(GPUSchedule, choosesForLongSequences) {
     int64_t headDim, keyTile, warps, blocksPerSM, stages = 1;
   };
   const Case cases[] = {
-      {"sm_80", 64, 64, 4, 2},   {"sm_80", 96, 64, 4, 2},
-      {"sm_80", 128, 32, 4, 2},  {"sm_80", 192, 64, 8, 1},
-      {"sm_80", 256, 64, 8, 1},  {"sm_89", 64, 64, 4, 2},
-      {"sm_89", 128, 32, 4, 2},  {"sm_89", 192, 64, 8, 1},
-      {"sm_120", 256, 32, 8, 1}, {"sm_90", 128, 64, 4, 2, 2},
+      {"sm_80", 64, 64, 4, 2},     {"sm_80", 96, 64, 4, 2},
+      {"sm_80", 128, 64, 4, 1, 2}, {"sm_80", 192, 64, 8, 1},
+      {"sm_80", 256, 64, 8, 1},    {"sm_89", 64, 64, 4, 2},
+      {"sm_89", 128, 32, 4, 2},    {"sm_89", 192, 64, 8, 1},
+      {"sm_120", 256, 32, 8, 1},   {"sm_90", 128, 64, 4, 2, 2},
   };
   for (const Case &c : cases) {
     GPUScheduleChoice choice = choose(c.target, getLong(c.headDim));
@@ -67,6 +67,32 @@ TEST(GPUSchedule, choosesForLongSequences) {
     EXPECT_EQ(choice.resources.blocksPerSM, c.blocksPerSM)
         << c.target.str() << " " << c.headDim;
   }
+}
+
+TEST(GPUSchedule, ranksByCost) {
+  // The next best, where the assembler finds that the best does not fit.
+  const GPUTarget &target = getTarget("sm_80");
+  GPUProblem problem = getLong(128);
+  std::vector<GPUSchedule> ranked = rankSchedules(target, problem);
+  EXPECT_EQ(ranked.size(), enumerateSchedules(target, problem).size());
+  const GPUTarget &judge = getTarget("sm_90");
+  for (size_t i = 1; i < ranked.size(); ++i)
+    EXPECT_LE(getCost(judge, problem, ranked[i - 1]),
+              getCost(judge, problem, ranked[i]) + 1e-6);
+  auto second = chooseSchedule(target, problem, {}, 1);
+  ASSERT_TRUE(bool(second));
+  EXPECT_EQ(second->schedule.str(), ranked[1].str());
+  EXPECT_EQ(
+      llvm::toString(chooseSchedule(target, problem, ranked[0], 1).takeError()),
+      "has 1 schedules on sm_80, but number 1 is asked for, counted from "
+      "0");
+}
+
+TEST(GPUSchedule, masksTakeRegisters) {
+  GPUProblem problem = getLong(128);
+  problem.masked = true;
+  EXPECT_EQ(choose("sm_80", problem).schedule.str(),
+            (GPUSchedule{64, 1, 48, 4, 2}).str());
 }
 
 TEST(GPUSchedule, packsPairsOfShortQueries) {
@@ -136,9 +162,9 @@ TEST(GPUSchedule, resources) {
 
 TEST(GPUSchedule, explainsWhyNotLarger) {
   std::string why = choose("sm_80", getLong(128)).whyNotLarger;
-  EXPECT_EQ(why, "twice the rows would need 398 registers of 255; twice the "
-                 "keys would need 262 registers of 255; one more stage would "
-                 "take 0.484 clocks a score against 0.484");
+  EXPECT_EQ(why, "twice the rows would need 454 registers of 255; twice the "
+                 "keys would need 318 registers of 255; one more stage would "
+                 "take 0.637 clocks a score against 0.431");
 }
 
 TEST(GPUSchedule, diagnosesEachRule) {
@@ -158,7 +184,7 @@ TEST(GPUSchedule, diagnosesEachRule) {
             "warps; the nearest legal one is warps = 3");
   EXPECT_EQ(getError("sm_80", getLong(128), {128, 1, 64, 4, 1}),
             "expects at most 255 registers of a thread and 65536 of a block on "
-            "sm_80, but 256 rows and 64 keys on 4 warps need about 462; the "
+            "sm_80, but 256 rows and 64 keys on 4 warps need about 472; the "
             "nearest legal one is query_tile = 32");
   EXPECT_EQ(getError("sm_86", getLong(256), {64, 1, 64, 8, 1}),
             "expects at most 101376 bytes of shared memory on sm_86, but 128 "

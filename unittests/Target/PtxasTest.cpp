@@ -17,8 +17,8 @@
 using namespace mlir::diffattn;
 
 static std::string check(llvm::StringRef report) {
-  return llvm::toString(
-      checkResources(parsePtxasReport(report), "sm_80", "query_tile = 64"));
+  auto fault = findFault(parsePtxasReport(report), "sm_80");
+  return fault ? fault->describe("query_tile = 64") : "";
 }
 
 static const char good[] = R"(ptxas info    : 0 bytes gmem

@@ -52,16 +52,20 @@ public:
   /// Runs the stages from phase `from` to phase `to`.
   LogicalResult runPhases();
 
+  /// Runs all stages and emits the code of a GPU. Whether a schedule fits is a
+  /// question of a few registers: the model ranks schedules, and where nobody
+  /// asked for one, the first that the assembler finds no fault with is taken.
+  /// If there is none, the fault of the first is the error.
+  FailureOr<GPUCode> compileForGPU(const AssemblerOptions &assembler);
+
   /// What `--pass-pipeline=` of diffattn-opt repeats runPhases() with.
   std::string getPipelineString() const;
 
   /// After runPhases(): the module as text.
   std::string emitMLIR() const;
-  /// After the last phase: optimised LLVM IR; for a CPU an object file, for a
-  /// GPU its code, which is written to the dump directory as well.
+  /// After the last phase: optimised LLVM IR; for a CPU an object file.
   FailureOr<std::string> emitLLVMIR() const;
   FailureOr<std::unique_ptr<llvm::MemoryBuffer>> emitObject() const;
-  FailureOr<GPUCode> emitGPUCode(const AssemblerOptions &assembler) const;
 
   /// The calling convention of the entry.
   FailureOr<EntrySignature> getSignature() const;
@@ -89,6 +93,12 @@ private:
   LogicalResult dump(Phase phase) const;
   LogicalResult dump(const Twine &name, std::string contents) const;
   LogicalResult runStage(const PhaseInfo &info);
+  /// Whether the choice of the schedule is the model's.
+  bool mayChangeSchedule() const;
+  /// Starts again from the input.
+  void restart();
+  /// After the last phase: code, written to the dump directory as well.
+  FailureOr<GPUCode> emitGPUCode(const AssemblerOptions &assembler) const;
   /// Looks at the IR on its way past `phase`.
   void takeStock(Phase phase);
   FailureOr<std::unique_ptr<llvm::Module>>

@@ -79,13 +79,13 @@ struct GPUCode {
   /// For the target's own chip. Empty without ptxas, and so are the functions.
   std::string cubin;
   std::vector<FunctionResources> functions;
+  /// Why it should not be used; the caller decides what follows.
+  std::optional<ResourceFault> fault;
 };
 
 /// PTX for the kernels of `module`, assembled for all chips that the target
-/// asks for where ptxas is at hand. A kernel that spills, needs a stack or has
-/// serialised matrix instructions is an error, which names `schedule`.
+/// asks for where ptxas is at hand.
 FailureOr<GPUCode> emitGPUCode(gpu::GPUModuleOp module, const GPUTarget &target,
-                               StringRef schedule,
                                const AssemblerOptions &assembler);
 
 } // namespace mlir::diffattn

@@ -30,6 +30,8 @@ struct PipelineSettings {
   int64_t warps = 0, stages = 0, teams = 0;
   /// "overlap", "turns", "sections", or empty.
   std::string order;
+  /// How many schedules that the model finds cheaper are passed over.
+  int64_t rank = 0;
 };
 
 /// The settings as options of a pipeline, beginning with those of every target.

@@ -88,11 +88,18 @@ struct GPUScheduleChoice {
   std::string whyNotLarger;
 };
 
-/// The cheapest of the legal schedules. Where `fixed` allows none, the error
+/// The same, the cheapest first, by the costs on the last of the chips that
+/// code for `target` is assembled for.
+std::vector<GPUSchedule> rankSchedules(const GPUTarget &target,
+                                       const GPUProblem &problem,
+                                       const GPUSchedule &fixed = {});
+
+/// Number `rank` of the ranked schedules. Where `fixed` allows none, the error
 /// is that of checkSchedule.
 llvm::Expected<GPUScheduleChoice> chooseSchedule(const GPUTarget &target,
                                                  const GPUProblem &problem,
-                                                 const GPUSchedule &fixed = {});
+                                                 const GPUSchedule &fixed = {},
+                                                 int64_t rank = 0);
 
 /// Head dimensions that GPU code exists for, ascending.
 llvm::ArrayRef<int64_t> getGPUHeadDims();

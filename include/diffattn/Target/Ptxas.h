@@ -19,6 +19,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,10 +39,24 @@ struct FunctionResources {
 /// The functions that `report`, the output of `ptxas -v`, tells of.
 std::vector<FunctionResources> parsePtxasReport(llvm::StringRef report);
 
-/// Succeeds if no function spills, has a stack or a warning about matrix
-/// instructions. The error names function, chip and `schedule`.
-llvm::Error checkResources(llvm::ArrayRef<FunctionResources> functions,
-                           llvm::StringRef chip, llvm::StringRef schedule);
+/// Why a function is not fit for use: it works, but far below what it could do.
+struct ResourceFault {
+  enum class Kind { Spills, Stack, WaitingProducts };
+  Kind kind;
+  std::string function, chip;
+  /// Registers used; bytes of a thread that are spilled or on the stack.
+  unsigned registers = 0, bytes = 0;
+  /// What ptxas says of products that wait.
+  std::string warning;
+
+  /// One sentence that names function, chip and `schedule`.
+  std::string describe(llvm::StringRef schedule) const;
+};
+
+/// The first fault: a function that spills, has a stack or a warning about
+/// matrix instructions.
+std::optional<ResourceFault>
+findFault(llvm::ArrayRef<FunctionResources> functions, llvm::StringRef chip);
 
 /// The path of ptxas: `path` if not empty, else the first one of $PATH, of
 /// $CUDA_HOME/bin and of $CUDA_PATH/bin.

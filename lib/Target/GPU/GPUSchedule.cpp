@@ -15,6 +15,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 using namespace mlir::diffattn;
@@ -79,14 +80,17 @@ static int64_t estimateRegisters(const GPUProblem &problem,
                                  const GPUSchedule &schedule, int64_t rows) {
   constexpr int64_t fragments = 24;
   // Without a ring all addresses are constants of the loop, which ptxas keeps;
-  // in a ring they follow from the slot (measured: 255 registers and spills
-  // against 255 without, at d = 128).
-  int64_t addresses = schedule.stages == 1 ? 38 : 30;
+  // in a ring they follow from the slot. What is free between those numbers and
+  // 255 is what ptxas was seen to need (docs/performance.md): 48 keys spill at
+  // d = 128 with one stage and fit with two; 64 fit with two if nothing is
+  // masked.
+  int64_t addresses = schedule.stages == 1 ? 48 : 30;
+  int64_t limits = problem.masked ? 4 : 0;
   int64_t accumulators = getMatrixRegisters(rows, problem.valueDim, schedule);
   int64_t scores = getMatrixRegisters(rows, schedule.keyTile, schedule);
   // Maximum and sum of each of the two rows that a thread has of 16.
   int64_t state = 4 * llvm::divideCeil(rows, schedule.warps * blockRows);
-  return accumulators + scores + state + fragments + addresses;
+  return accumulators + scores + state + fragments + addresses + limits;
 }
 
 GPUResources mlir::diffattn::getResources(const GPUTarget &target,
@@ -338,7 +342,7 @@ mlir::diffattn::enumerateSchedules(const GPUTarget &target,
                                    const GPUProblem &problem,
                                    const GPUSchedule &fixed) {
   constexpr int64_t queryTiles[] = {1, 2, 4, 8, 16, 32, 64, 128};
-  constexpr int64_t keyTiles[] = {16, 32, 64};
+  constexpr int64_t keyTiles[] = {16, 32, 48, 64};
   constexpr int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8};
   int64_t pairLimit = hasShortQuery(problem) || fixed.queryTile ? maxPairs : 1;
   // A row of keys or queries is as long as a cache line or more: fewer than 8
@@ -359,6 +363,16 @@ mlir::diffattn::enumerateSchedules(const GPUTarget &target,
               schedules.push_back(s);
           }
   return schedules;
+}
+
+/// The chip that schedules for `target` are compared on: code that later chips
+/// run as well is judged on the last of them.
+static const GPUTarget &getJudge(const GPUTarget &target) {
+  auto judge = lookupGPUTarget(target.assembledFor.back());
+  if (judge)
+    return **judge;
+  llvm::consumeError(judge.takeError());
+  return target;
 }
 
 /// Why the schedule is not the same with `field` doubled.
@@ -386,7 +400,7 @@ static std::string explainBound(const GPUTarget &target,
   if (resources.blocksPerSM < choice.resources.blocksPerSM)
     return llvm::formatv("{0} would leave {1} blocks per SM ({2})", what,
                          resources.blocksPerSM, resources.limitedBy);
-  double cost = getCost(target, problem, larger);
+  double cost = getCost(getJudge(target), problem, larger);
   if (cost < choice.cost)
     return (what + " is left to those who ask for it").str();
   return llvm::formatv("{0} would take {1:f3} clocks a score against {2:f3}",
@@ -405,30 +419,50 @@ static std::string explainBounds(const GPUTarget &target,
          explainBound(target, problem, choice, stages, "one more stage");
 }
 
+std::vector<GPUSchedule>
+mlir::diffattn::rankSchedules(const GPUTarget &target,
+                              const GPUProblem &problem,
+                              const GPUSchedule &fixed) {
+  const GPUTarget &judge = getJudge(target);
+  // Costs that differ by nothing are equal: then what takes less shared memory.
+  constexpr double resolution = 1e-6;
+  using Key = std::pair<double, int64_t>;
+  std::vector<std::pair<Key, GPUSchedule>> ranked;
+  for (const GPUSchedule &schedule : enumerateSchedules(target, problem, fixed))
+    ranked.push_back(
+        {{std::round(getCost(judge, problem, schedule) / resolution),
+          getResources(target, problem, schedule).sharedBytes},
+         schedule});
+  llvm::stable_sort(ranked, llvm::less_first());
+  std::vector<GPUSchedule> schedules;
+  for (auto &[key, schedule] : ranked)
+    schedules.push_back(schedule);
+  return schedules;
+}
+
 llvm::Expected<GPUScheduleChoice>
 mlir::diffattn::chooseSchedule(const GPUTarget &target,
                                const GPUProblem &problem,
-                               const GPUSchedule &fixed) {
-  if (usesTeams(target, problem, fixed))
-    return chooseTeamSchedule(target, problem, fixed);
-  std::optional<GPUScheduleChoice> best;
-  auto isBetter = [&](double cost, const GPUResources &resources) {
-    // Equal cost: what takes less shared memory.
-    return !best || cost < best->cost * (1 - 1e-6) ||
-           (cost < best->cost * (1 + 1e-6) &&
-            resources.sharedBytes < best->resources.sharedBytes);
-  };
-  for (const GPUSchedule &schedule :
-       enumerateSchedules(target, problem, fixed)) {
-    double cost = getCost(target, problem, schedule);
-    GPUResources resources = getResources(target, problem, schedule);
-    if (isBetter(cost, resources))
-      best = GPUScheduleChoice{schedule, resources, cost, ""};
+                               const GPUSchedule &fixed, int64_t rank) {
+  if (usesTeams(target, problem, fixed)) {
+    if (rank == 0)
+      return chooseTeamSchedule(target, problem, fixed);
+    return llvm::createStringError("has one schedule with teams on " +
+                                   target.name);
   }
-  if (best) {
-    best->whyNotLarger = explainBounds(target, problem, *best);
-    return *best;
+  std::vector<GPUSchedule> ranked = rankSchedules(target, problem, fixed);
+  int64_t count = ranked.size();
+  if (rank < count) {
+    GPUScheduleChoice choice{
+        ranked[rank], getResources(target, problem, ranked[rank]),
+        getCost(getJudge(target), problem, ranked[rank]), ""};
+    choice.whyNotLarger = explainBounds(target, problem, choice);
+    return choice;
   }
+  if (count > 0)
+    return llvm::createStringError(
+        "has " + llvm::Twine(count) + " schedules on " + target.name +
+        ", but number " + llvm::Twine(rank) + " is asked for, counted from 0");
 
   // What was fixed is illegal with the best of the rest, and says why.
   GPUSchedule schedule = fixed;

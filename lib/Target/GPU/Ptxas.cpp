@@ -98,31 +98,48 @@ mlir::diffattn::parsePtxasReport(llvm::StringRef report) {
   return functions;
 }
 
-llvm::Error
-mlir::diffattn::checkResources(llvm::ArrayRef<FunctionResources> functions,
-                               llvm::StringRef chip, llvm::StringRef schedule) {
+std::optional<ResourceFault>
+mlir::diffattn::findFault(llvm::ArrayRef<FunctionResources> functions,
+                          llvm::StringRef chip) {
+  using Kind = ResourceFault::Kind;
   for (const FunctionResources &function : functions) {
-    std::string fault;
+    auto makeFault = [&](Kind kind, unsigned bytes) {
+      ResourceFault fault{
+          kind, function.name, chip.str(), function.registers, bytes, ""};
+      if (kind == Kind::WaitingProducts)
+        fault.warning = function.matrixWarnings.front();
+      return fault;
+    };
     if (function.spillStoreBytes || function.spillLoadBytes)
-      fault = "spills " +
-              std::to_string(
-                  std::max(function.spillStoreBytes, function.spillLoadBytes)) +
-              " bytes of registers of a thread";
-    else if (function.stackBytes)
-      fault = "needs " + std::to_string(function.stackBytes) +
-              " bytes of stack of a thread";
-    else if (!function.matrixWarnings.empty())
-      fault = "has matrix instructions that wait: " +
-              function.matrixWarnings.front();
-    if (fault.empty())
-      continue;
-    return llvm::createStringError(
-        "kernel '" + function.name + "' with " + schedule + " " + fault +
-        " when assembled for " + chip + " (" + llvm::Twine(function.registers) +
-        " registers used); another schedule may fit: see --query-tile, "
-        "--key-tile and --warps");
+      return makeFault(Kind::Spills, std::max(function.spillStoreBytes,
+                                              function.spillLoadBytes));
+    if (function.stackBytes)
+      return makeFault(Kind::Stack, function.stackBytes);
+    if (!function.matrixWarnings.empty())
+      return makeFault(Kind::WaitingProducts, 0);
   }
-  return llvm::Error::success();
+  return std::nullopt;
+}
+
+std::string ResourceFault::describe(llvm::StringRef schedule) const {
+  std::string what;
+  switch (kind) {
+  case Kind::Spills:
+    what =
+        "spills " + std::to_string(bytes) + " bytes of registers of a thread";
+    break;
+  case Kind::Stack:
+    what = "needs " + std::to_string(bytes) + " bytes of stack of a thread";
+    break;
+  case Kind::WaitingProducts:
+    what = "has matrix instructions that wait: " + warning;
+    break;
+  }
+  return ("kernel '" + function + "' with " + schedule + " " + what +
+          " when assembled for " + chip + " (" + llvm::Twine(registers) +
+          " registers used); another schedule may fit: see --query-tile, "
+          "--key-tile and --warps")
+      .str();
 }
 
 //===----------------------------------------------------------------------===//

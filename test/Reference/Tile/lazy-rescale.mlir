@@ -6,7 +6,7 @@
 // DEFINE:   --result-shape=0:1x100x1x64 --compare=%s --entry=layer --tolerance=8e-3 --schedules=2
 // RUN: diffattn-opt %s --diffattn-to-online --canonicalize --cse --diffattn-tile --canonicalize --cse \
 // RUN:   --diffattn-decompose-tiles --canonicalize --cse --diffattn-to-tile --canonicalize --cse \
-// RUN:   | diffattn-opt --pass-pipeline="builtin.module(gpu.module(gpu.func(diffattn-tile-lazy-rescale,diffattn-tile-stage,diffattn-tile-pipeline,canonicalize,cse)))" -o %t.pipelined.mlir
+// RUN:   | diffattn-opt --pass-pipeline="builtin.module(gpu.module(gpu.func(diffattn-tile-distribute,canonicalize,cse,diffattn-tile-lazy-rescale,diffattn-tile-stage,diffattn-tile-pipeline,canonicalize,cse)))" -o %t.pipelined.mlir
 //
 // Before layouts, when nobody knows what a warp holds.
 // RUN: cp %t.pipelined.mlir %t.kernel.mlir

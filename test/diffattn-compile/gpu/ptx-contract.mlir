@@ -18,7 +18,7 @@
 // CHECK:     cp.async.cg.shared.global
 // CHECK:     cp.async.commit_group
 // CHECK:     cp.async.commit_group
-// CHECK:     cp.async.wait_group 1;
+// CHECK:     cp.async.wait_group {{[13]}};
 // CHECK:     bar.sync 0
 // CHECK:     ldmatrix.sync.aligned.m8n8.x4.shared.b16
 // CHECK:     mma.sync.aligned.m16n8k16.row.col.f32.

@@ -170,7 +170,7 @@ static std::optional<int64_t> getStaticSize(TypedValue<RankedTensorType> value,
 }
 
 static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
-                                  const GPUSchedule &fixed) {
+                                  const GPUSchedule &fixed, int64_t rank) {
   if (failed(checkSupported(op, target)))
     return failure();
   GPUProblem problem{op.getNumBranches(),
@@ -181,7 +181,7 @@ static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
                      getStaticSize(op.getKey(), 1),
                      !op.getEffectiveMask().isNone()};
   llvm::Expected<GPUScheduleChoice> choice =
-      chooseSchedule(target, problem, fixed);
+      chooseSchedule(target, problem, fixed, rank);
   if (!choice)
     return op.emitOpError() << llvm::toString(choice.takeError());
   const GPUSchedule &schedule = choice->schedule;
@@ -243,7 +243,8 @@ private:
           {"key-tile", keyTile},
           {"warps", warps},
           {"stages", stages},
-          {"teams", teams}})
+          {"teams", teams},
+          {"rank", rank}})
       if (value < 0)
         return getOperation().emitError()
                << "expects option " << name
@@ -253,7 +254,8 @@ private:
     for (auto [name, value] :
          {std::pair<StringRef, int64_t>("warps", warps),
           {"stages", stages},
-          {"teams", teams}})
+          {"teams", teams},
+          {"rank", rank}})
       if (value && !description.isGPU())
         return getOperation().emitError()
                << "expects option " << name
@@ -294,7 +296,7 @@ private:
                  present->getStages().value_or(0),
                  present->getTeams().value_or(0),
                  present->getOrder() ? present->getOrder().str() : ""};
-      return assignForGPU(op, *gpu, fixed);
+      return assignForGPU(op, *gpu, fixed, rank);
     }
     assignForCPU(op, llvm::cast<CPUTarget>(description), queryTile, pairs,
                  keyTile);

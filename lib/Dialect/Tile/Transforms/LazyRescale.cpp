@@ -7,13 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 //
-// Online softmax multiplies its accumulators by exp2(m - new) for every block of
-// keys, the largest share of its arithmetic beside exponentials. But the number
-// that is subtracted from exponents cancels in the end; it only has to be near
-// the maximum, so that nothing overflows. So the carried maximum stays while
-// the true one grows by less than 2^8: the factor is 1, and the multiplication
-// a branch that is rarely taken. After the first blocks of keys maxima hardly
-// grow. (FlashAttention-4 does the same.)
+// Online softmax multiplies its accumulators by exp2(m - new) for every block
+// of keys, the largest share of its arithmetic beside exponentials. But the
+// number that is subtracted from exponents cancels in the end; it only has to
+// be near the maximum, so that nothing overflows. So the carried maximum stays
+// while the true one grows by less than 2^8: the factor is 1, and the
+// multiplication a branch that is rarely taken. After the first blocks of keys
+// maxima hardly grow. (FlashAttention-4 does the same.)
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,8 +34,8 @@ namespace mlir::diffattn::tile {
 using namespace mlir;
 using namespace mlir::diffattn::tile;
 
-/// How far the true maximum may get ahead, as a power of two: weights stay below
-/// 256, far from the largest f16, and sums of them from the largest f32.
+/// How far the true maximum may get ahead, as a power of two: weights stay
+/// below 256, far from the largest f16, and sums of them from the largest f32.
 static constexpr float maxGrowth = 8;
 
 namespace {
@@ -121,9 +121,8 @@ static SmallVector<CarriedMaximum> findMaxima(scf::ForOp loop) {
     if (!maximum.scalings.empty())
       maxima.push_back(std::move(maximum));
     else
-      remark::missed(next.getLoc(),
-                     remark::RemarkOpts::name("LazyRescale")
-                         .category("diffattn-tile-lazy-rescale"))
+      remark::missed(next.getLoc(), remark::RemarkOpts::name("LazyRescale")
+                                        .category("diffattn-tile-lazy-rescale"))
           << remark::reason("no accumulator is scaled by what this maximum "
                             "grows");
   }
@@ -160,8 +159,8 @@ static void rescaleLazily(CarriedMaximum &maximum) {
   auto type = cast<RankedTensorType>(next.getType());
   auto bound = arith::ConstantOp::create(
       builder, loc,
-      DenseElementsAttr::get(type, builder.getFloatAttr(type.getElementType(),
-                                                        maxGrowth)));
+      DenseElementsAttr::get(
+          type, builder.getFloatAttr(type.getElementType(), maxGrowth)));
   // From -inf to a number the growth is infinite, from -inf to -inf not a
   // number: neither more than the bound nor anything to scale.
   auto growth = arith::SubFOp::create(builder, loc, next, maximum.old);
@@ -180,8 +179,12 @@ static void rescaleLazily(CarriedMaximum &maximum) {
 namespace {
 struct LazyRescalePass
     : diffattn::tile::impl::LazyRescalePassBase<LazyRescalePass> {
+  using LazyRescalePassBase::LazyRescalePassBase;
+
   void runOnOperation() override {
-    getOperation().walk([](scf::ForOp loop) {
+    getOperation().walk([&](scf::ForOp loop) {
+      if (skipMasked && !loop.getBody()->getOps<MaskOp>().empty())
+        return;
       for (CarriedMaximum &maximum : findMaxima(loop))
         rescaleLazily(maximum);
     });

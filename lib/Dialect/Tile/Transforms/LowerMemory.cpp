@@ -9,12 +9,15 @@
 #include "ThreadCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include <map>
 
 using namespace mlir;
@@ -130,6 +133,63 @@ struct GlobalView {
   int64_t bytes;
   Value base;
 };
+
+/// `pointer` moved by `bytes` * `stride`, by an instruction that LLVM does not
+/// look into: it would share parts of such sums among accesses or carry them
+/// around the loop, in two registers each. Strides are read from constant
+/// memory by the instruction itself.
+static Value createStride(OpBuilder &builder, Location loc, Value pointer,
+                          Value bytes, Value stride) {
+  auto toI64 = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                      value);
+  };
+  return LLVM::InlineAsmOp::create(
+             builder, loc, pointer.getType(),
+             ValueRange{toI64(bytes), toI64(stride), pointer},
+             "mad.lo.s64 $0, $1, $2, $3;", "=l,l,l,l",
+             /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+      ->getResult(0);
+}
+
+/// Where a thread's part of a view begins that moves along in `loop`: what
+/// stays the same is computed before the loop.
+static Value createMovingPointer(OpBuilder &builder, Location loc,
+                                 memref::SubViewOp view, scf::ForOp loop,
+                                 ArrayRef<Value> coordinates) {
+  OpBuilder before(loop);
+  GlobalView whole(before, loc, view.getSource());
+  llvm::SmallBitVector dropped = view.getDroppedDims();
+  Value fixed = whole.base;
+  auto add = [&](unsigned dim, Value position) {
+    fixed = arith::AddIOp::create(
+        before, loc, fixed,
+        arith::MulIOp::create(before, loc, position,
+                              whole.getStride(before, loc, dim)));
+  };
+  SmallVector<std::pair<unsigned, Value>> moving;
+  unsigned resultDim = 0;
+  for (auto [dim, offset] : llvm::enumerate(view.getMixedOffsets())) {
+    Value coordinate = dropped[dim] ? Value() : coordinates[resultDim++];
+    if (coordinate)
+      add(dim, arith::IndexCastOp::create(before, loc, before.getIndexType(),
+                                          coordinate));
+    auto value = dyn_cast<Value>(offset);
+    if (value && !loop.isDefinedOutsideOfLoop(value))
+      moving.emplace_back(dim, value);
+    else
+      add(dim, getValueOrCreateConstantIndexOp(before, loc, offset));
+  }
+  Value pointer = GlobalView::pointer(before, loc, fixed);
+  for (auto [dim, position] : moving) {
+    Value bytes = arith::MulIOp::create(
+        builder, loc, position, GlobalView::index(builder, loc, whole.bytes));
+    pointer = createStride(builder, loc, pointer, bytes,
+                           whole.metadata.getStrides()[dim]);
+  }
+  return pointer;
+}
 
 /// What a thread needs to reach its registers' elements in global memory.
 class GlobalAccess {
@@ -373,21 +433,30 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     if (failed(offsets))
       return op.emitOpError("expects a number of threads that is a power of 2");
 
-    Value thread = createThreadId(rewriter, loc);
-    GlobalView view(rewriter, loc, op.getSource());
+    auto loop = op->getParentOfType<scf::ForOp>();
+    auto source = op.getSource().getDefiningOp<memref::SubViewOp>();
+    bool moves = loop && source && source.hasUnitStride() &&
+                 loop.isDefinedOutsideOfLoop(source.getSource());
+    OpBuilder fixed(moves ? loop.getOperation() : op.getOperation());
+    Value thread = createThreadId(fixed, loc);
     // The thread's coordinates, from its digits in units of elements.
     SmallVector<Value> coordinates =
-        createChunkCoordinates(rewriter, loc, byThread, thread, perChunk, rank);
-    Value address = view.getThreadAddress(rewriter, loc, coordinates);
+        createChunkCoordinates(fixed, loc, byThread, thread, perChunk, rank);
+    GlobalView view(rewriter, loc, op.getSource());
+    Value start =
+        moves ? createMovingPointer(rewriter, loc, source, loop, coordinates)
+              : GlobalView::pointer(
+                    rewriter, loc,
+                    view.getThreadAddress(rewriter, loc, coordinates));
     SmallVector<Value> extents;
     for (int64_t dim = 0; dim < rank; ++dim)
       extents.push_back(
           view.getExtent(rewriter, loc, dim, type.getShape()[dim]));
-    Value base = offsets->createBase(rewriter, loc, thread);
+    Value base = offsets->createBase(fixed, loc, thread);
 
     auto emit = [&](OpBuilder &builder) {
       SmallVector<int64_t> last(rank, 0);
-      Value pointer = GlobalView::pointer(builder, loc, address);
+      Value pointer = start;
       for (auto &[position, pass] : getPasses(byPass, passes, rank)) {
         pointer = createStep(builder, loc, view, pointer, last, position);
         last = position;
@@ -473,14 +542,10 @@ private:
                 static_cast<int32_t>(distance * view.bytes)});
         continue;
       }
-      Value step =
-          arith::MulIOp::create(builder, loc, view.getStride(builder, loc, dim),
-                                GlobalView::index(builder, loc, distance));
-      step =
-          arith::IndexCastOp::create(builder, loc, builder.getI64Type(), step);
-      pointer = LLVM::GEPOp::create(builder, loc, pointer.getType(),
-                                    builder.getI8Type(), pointer,
-                                    ArrayRef<LLVM::GEPArg>{step});
+      pointer =
+          createStride(builder, loc, pointer,
+                       GlobalView::index(builder, loc, distance * view.bytes),
+                       view.metadata.getStrides()[dim]);
     }
     return pointer;
   }

@@ -5,6 +5,7 @@
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 query-tile=48 warps=4" 2>&1 | FileCheck %s --check-prefix=WARPS
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_86 query-tile=64 key-tile=64 stages=3" 2>&1 | FileCheck %s --check-prefix=SHARED
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 query-tile=128 warps=4 key-tile=64" 2>&1 | FileCheck %s --check-prefix=REGISTERS
+// RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 query-tile=64 pairs=1 key-tile=64 warps=8 stages=1 rank=1" 2>&1 | FileCheck %s --check-prefix=RANK
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=cpu-avx2 warps=4" 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 warps=64" 2>&1 | FileCheck %s --check-prefix=ABSURD
 // RUN: not diffattn-opt %t/d128.mlir --diffattn-cpu-vectorize=target=sm_80 2>&1 | FileCheck %s --check-prefix=KIND
@@ -17,7 +18,8 @@
 // KEYS: error: 'diffattn.attention' op expects key_tile to be a multiple of 16 on sm_80, but got 40; the nearest legal one is key_tile = 32
 // WARPS: error: 'diffattn.attention' op expects the 96 rows of a tile (2 branches x 1 pairs x 48 query rows) to be a multiple of 16 for each warp on sm_80, but got 4 warps; the nearest legal one is warps = 3
 // SHARED: error: 'diffattn.attention' op expects at most 101376 bytes of shared memory on sm_86, but 128 rows and 3 stages of 64 keys need 131072; the nearest legal one is stages = 2
-// REGISTERS: error: 'diffattn.attention' op expects at most 255 registers of a thread and 65536 of a block on sm_80, but 256 rows and 64 keys on 4 warps need about 462; the nearest legal one is query_tile = 32
+// REGISTERS: error: 'diffattn.attention' op expects at most 255 registers of a thread and 65536 of a block on sm_80, but 256 rows and 64 keys on 4 warps need about 454; the nearest legal one is warps = 8
+// RANK: error: 'diffattn.attention' op has 1 schedules on sm_80, but number 1 is asked for, counted from 0
 // CPU: error: expects option warps of diffattn-assign-schedule for GPU targets only, but got target 'cpu-avx2'
 // ABSURD: error: 'diffattn.attention' op has a schedule option that expects warps between 1 and 32, but got 64
 // KIND: error: expected a CPU target, one of cpu, cpu-host, cpu-baseline, cpu-avx2, cpu-avx512, cpu-amx, but got the GPU target 'sm_80'

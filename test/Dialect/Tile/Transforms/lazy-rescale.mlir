@@ -2,6 +2,13 @@
 // RUN: FileCheck %s < %t
 // RUN: diffattn-opt %t --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-lazy-rescale)))' | diff %t -
 
+// With skip-masked, only loops without masks.
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-lazy-rescale{skip-masked})))' | FileCheck %s --check-prefix=SKIP
+// SKIP-LABEL:  gpu.func @forward(
+// SKIP-COUNT-1: diffattn_tile.warp_any
+// SKIP-LABEL:  gpu.func @masked(
+// SKIP-NOT:    diffattn_tile.warp_any
+
 !rows = tensor<32x2xf32>
 !scores = tensor<32x2x64xf32>
 !acc = tensor<32x2x128xf32>
@@ -187,6 +194,29 @@ gpu.module @kernels {
       scf.yield %pv, %new : tensor<2x2x8xf32>, tensor<2x2xf32>
     }
     diffattn_tile.store %r1#0, %out : !acc, memref<32x2x128xf32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @masked(
+  // CHECK:       diffattn_tile.warp_any
+  gpu.func @masked(%n: index, %s: !scores, %p16: !weights, %v: !values, %out: memref<32x2x128xf32>) kernel {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %none = arith.constant dense<0xFF800000> : !rows
+    %zeros = arith.constant dense<0.0> : !acc
+    %r:2 = scf.for %i = %c0 to %n step %c64 iter_args(%acc = %zeros, %m = %none) -> (!acc, !rows) {
+      %rest = arith.subi %n, %i : index
+      %t = diffattn_tile.mask %s[%rest] where affine_set<(m, r, k)[n] : (n - k - 1 >= 0)> else 0xFF800000 : !scores
+      %max = diffattn_tile.reduce max %t along 2 : !scores -> !rows
+      %new = arith.maxnumf %max, %m : !rows
+      %drop = arith.subf %m, %new : !rows
+      %factor = math.exp2 %drop : !rows
+      %factors = diffattn_tile.broadcast %factor along 2 : !rows -> !acc
+      %scaled = arith.mulf %factors, %acc : !acc
+      %pv = diffattn_tile.dot %p16, %v, %scaled : !weights, !values, !acc
+      scf.yield %pv, %new : !acc, !rows
+    }
+    diffattn_tile.store %r#0, %out : !acc, memref<32x2x128xf32>
     gpu.return
   }
 }

@@ -143,7 +143,8 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
 
     For a GPU, legal schedules are enumerated from its description (registers of
     a thread, shared memory of a block) and the one that a model of an SM finds
-    cheapest is taken; `warps` and `stages` are part of it. Values given by
+    cheapest is taken; `warps` and `stages` are part of it. With `rank`, so many
+    cheaper ones are passed over: an assembler may find that they do not fit. Values given by
     options or by a schedule that is there are completed and have to be legal.
     Inputs have to be f16 or bf16 and head dimensions 64, 96, 128, 192 or 256.
 
@@ -166,7 +167,9 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
            "0: choose">,
     Option<"order", "order", "std::string", "\"\"",
            "How teams share the matrix unit: overlap, turns or sections; "
-           "empty: choose">];
+           "empty: choose">,
+    Option<"rank", "rank", "int64_t", "0",
+           "How many cheaper schedules to pass over, on GPUs">];
 }
 
 def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {

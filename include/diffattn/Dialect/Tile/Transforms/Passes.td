@@ -142,6 +142,9 @@ def LazyRescalePass : TilePass<"diffattn-tile-lazy-rescale"> {
   let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect"];
+  let options = [
+    Option<"skipMasked", "skip-masked", "bool", "false",
+           "Leave loops with masks alone: after peeling, those are short">];
 }
 
 def OverlapPass : TilePass<"diffattn-tile-overlap"> {

@@ -1,0 +1,45 @@
+// The model ranks schedules, the assembler decides: the first one without a fault
+// is taken. What was asked for is not changed.
+
+// RUN: split-file %s %t
+// DEFINE: %{compile} = env FAKE_REPORT=%t/spills FAKE_LATER=%t/good FAKE_COUNTER=%t/counter diffattn-compile %t/layer.mlir --target=sm_86 --ptxas=%S/Inputs/fake-ptxas.py --emit=ptx -o %t/layer.ptx
+// RUN: env FAKE_TURNS=0 %{compile} --remarks 2>&1 | FileCheck %s --check-prefix=FIRST
+// RUN: rm %t/counter
+// RUN: env FAKE_TURNS=2 %{compile} --remarks 2>&1 | FileCheck %s --check-prefix=THIRD
+// RUN: not env FAKE_TURNS=100 %{compile} 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: rm %t/counter
+// RUN: not env FAKE_TURNS=1 %{compile} --key-tile=32 2>&1 | FileCheck %s --check-prefix=ASKED
+// RUN: sed -i "s/outs(%o : !t)/outs(%o : !t) schedule<query_tile = 64, pairs = 1, key_tile = 32, warps = 4, stages = 1>/" %t/layer.mlir
+// RUN: rm %t/counter
+// RUN: not env FAKE_TURNS=1 %{compile} 2>&1 | FileCheck %s --check-prefix=GIVEN
+
+// FIRST-NOT: spills
+// THIRD: Reason="kernel 'layer' with #diffattn.schedule<query_tile = [[Q:[0-9]+]], pairs = 1, key_tile = [[K:[0-9]+]], warps = [[W:[0-9]+]], stages = [[S:[0-9]+]]> spills 428 bytes
+// THIRD-NOT: schedule<query_tile = [[Q]], pairs = 1, key_tile = [[K]], warps = [[W]], stages = [[S]]> spills
+// THIRD: spills 428 bytes
+// THIRD-NOT: spills
+// NONE: error: kernel 'layer' with #diffattn.schedule<{{.*}}> spills 428 bytes of registers of a thread when assembled for sm_86 (255 registers used)
+// NONE-NOT: error
+// ASKED: error: kernel 'layer' with #diffattn.schedule<{{.*}}key_tile = 32{{.*}}> spills 428 bytes
+// GIVEN: error: kernel 'layer' with #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 32, warps = 4, stages = 1> spills 428 bytes
+// GIVEN-NOT: error
+
+//--- layer.mlir
+!q = tensor<?x?x4x64xbf16>
+!k = tensor<?x?x1x64xbf16>
+!t = tensor<?x?x2x64xbf16>
+func.func @layer(%q: !q, %k: !k, %v: !k, %l: tensor<?x?x2xbf16>, %o: !t) -> !t {
+  %0 = diffattn.attention query(%q : !q) key(%k : !k) value(%v : !k)
+      lambda(%l : tensor<?x?x2xbf16>) outs(%o : !t)
+  return %0 : !t
+}
+//--- good
+ptxas info    : Compiling entry function 'layer' for 'CHIP'
+ptxas info    : Function properties for layer
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 8 registers, used 1 barriers, 364 bytes cmem[0]
+//--- spills
+ptxas info    : Compiling entry function 'layer' for 'CHIP'
+ptxas info    : Function properties for layer
+    432 bytes stack frame, 428 bytes spill stores, 424 bytes spill loads
+ptxas info    : Used 255 registers, used 1 barriers, 364 bytes cmem[0]
