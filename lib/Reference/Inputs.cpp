@@ -142,16 +142,37 @@ chooseShape(Type type, const std::optional<SmallVector<int64_t>> &given,
 // Inputs
 //===----------------------------------------------------------------------===//
 
-/// The seed of "random:SEED", nothing for a file name.
-static llvm::Expected<std::optional<uint64_t>> parseSeed(StringRef input) {
-  if (!input.consume_front("random:"))
+/// Fills an array, the argument `number`.
+using Filler = std::function<void(Array &, unsigned number)>;
+
+/// What "random:SEED" and "value:NUMBER" fill an array with, nothing for a file
+/// name.
+static llvm::Expected<std::optional<Filler>> parseFiller(StringRef input) {
+  if (input.consume_front("random:")) {
+    uint64_t seed;
+    if (input.getAsInteger(10, seed))
+      return llvm::createStringError("--input=random:SEED expects a number, "
+                                     "but got '" +
+                                     input + "'");
+    return [seed](Array &array, unsigned number) {
+      fillRandom(array, seed, number);
+    };
+  }
+  if (!input.consume_front("value:"))
     return std::nullopt;
-  uint64_t seed;
-  if (input.getAsInteger(10, seed))
-    return llvm::createStringError("--input=random:SEED expects a number, but "
+  double value;
+  if (input.getAsDouble(value))
+    return llvm::createStringError("--input=value:NUMBER expects a number, but "
                                    "got '" +
                                    input + "'");
-  return seed;
+  return [value](Array &array, unsigned) {
+    for (int64_t i = 0, e = array.getNumElements(); i < e; ++i) {
+      if (isFloat(array.getDType()))
+        array.setDouble(i, value);
+      else
+        array.setInt(i, static_cast<int64_t>(value));
+    }
+  };
 }
 
 static llvm::Expected<Array>
@@ -162,10 +183,10 @@ makeInput(Type type, unsigned number, StringRef input,
   llvm::Expected<DType> dtype = getArgumentDType(type, what);
   if (!dtype)
     return dtype.takeError();
-  llvm::Expected<std::optional<uint64_t>> seed = parseSeed(input);
-  if (!seed)
-    return seed.takeError();
-  if (!*seed) {
+  llvm::Expected<std::optional<Filler>> fill = parseFiller(input);
+  if (!fill)
+    return fill.takeError();
+  if (!*fill) {
     if (shape)
       return llvm::createStringError("--shape is for random arguments, but " +
                                      what + " comes from '" + input + "'");
@@ -187,7 +208,7 @@ makeInput(Type type, unsigned number, StringRef input,
                                    llvm::toString(array.takeError()));
   if (llvm::Error error = checkArrayType(*array, type, what))
     return error;
-  fillRandom(*array, **seed, number);
+  (**fill)(*array, number);
   return array;
 }
 

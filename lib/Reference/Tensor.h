@@ -85,6 +85,13 @@ public:
     return result;
   }
 
+  static Tensor splat(ArrayRef<int64_t> shape, double value) {
+    Tensor result(shape);
+    for (int64_t i = 0; i < result.numElements; ++i)
+      result.slots[i].f = value;
+    return result;
+  }
+
   ArrayRef<int64_t> getShape() const { return shape; }
   int64_t getRank() const { return shape.size(); }
   int64_t getNumElements() const { return numElements; }

@@ -8,6 +8,7 @@
 // RUN: not diffattn-eval %s --entry=index 2>&1 | FileCheck %s --check-prefix=INDEX
 // RUN: not diffattn-eval %s --entry=gather 2>&1 | FileCheck %s --check-prefix=GATHER
 // RUN: not diffattn-eval %s --entry=sizes --input=random:1 --shape=0:3 --shape=1:4 2>&1 | FileCheck %s --check-prefix=SIZES
+// RUN: not diffattn-eval %s --entry=sizes --input=random:1 --input=value:two --dynamic-dim=3 2>&1 | FileCheck %s --check-prefix=VALUE
 // RUN: not diffattn-eval %s --entry=cast --input=random:1 --dynamic-dim=3 2>&1 | FileCheck %s --check-prefix=CAST
 // RUN: not diffattn-eval %s --entry=huge 2>&1 | FileCheck %s --check-prefix=HUGE
 // RUN: not diffattn-eval %s --entry=calls_external 2>&1 | FileCheck %s --check-prefix=EXTERNAL
@@ -89,6 +90,8 @@ func.func @sizes(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   %r = linalg.add ins(%a, %b : tensor<?xf32>, tensor<?xf32>) outs(%a : tensor<?xf32>) -> tensor<?xf32>
   return %r : tensor<?xf32>
 }
+
+// VALUE: --input=value:NUMBER expects a number, but got 'two'
 
 // CAST: 'tensor.cast' op yields a tensor of shape 3 where its type has shape 4
 func.func @cast(%a: tensor<?xf32>) -> tensor<4xf32> {

@@ -5,6 +5,7 @@
 // RUN: diffattn-eval %s --entry=casts | FileCheck %s --check-prefix=CASTS
 // RUN: diffattn-eval %s --entry=floats | FileCheck %s --check-prefix=FLOATS
 // RUN: diffattn-eval %s --entry=affine | FileCheck %s --check-prefix=AFFINE
+// RUN: diffattn-eval %s --entry=values --input=value:-3 --input=value:0.1 --dynamic-dim=2 | FileCheck %s --check-prefix=VALUES
 
 // INTEGERS: result 0: 9xi8
 // INTEGERS-NEXT: sum
@@ -108,4 +109,10 @@ func.func @affine() -> tensor<5xindex> {
   %max = affine.max affine_map<()[s0] -> (5, s0 - 20)>()[%c9]
   %t = tensor.from_elements %floor, %mod, %ceil, %min, %max : tensor<5xindex>
   return %t : tensor<5xindex>
+}
+
+// VALUES: [-3, -3]
+// VALUES: [0.1]
+func.func @values(%a: tensor<?xi32>, %b: f64) -> (tensor<?xi32>, f64) {
+  return %a, %b : tensor<?xi32>, f64
 }

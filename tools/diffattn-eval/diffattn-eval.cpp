@@ -42,7 +42,8 @@ static cl::opt<std::string>
     entryName("entry", cl::value_desc("name"), cl::cat(category),
               cl::desc("Function to evaluate (default: the only public one)"));
 static cl::list<std::string>
-    inputs("input", cl::value_desc("FILE.npy|random:SEED"), cl::cat(category),
+    inputs("input", cl::value_desc("FILE.npy|random:SEED|value:NUMBER"),
+           cl::cat(category),
            cl::desc("One per argument, in order; a single random:SEED serves "
                     "all arguments"));
 static cl::list<std::string>
@@ -86,7 +87,8 @@ static cl::list<std::string>
                           "that of the function compared with)"));
 static cl::opt<int64_t>
     numBlocks("blocks", cl::value_desc("N"), cl::init(0), cl::cat(category),
-              cl::desc("Blocks of the kernel (default: diffattn_tile.grid)"));
+              cl::desc("Blocks of the kernel (default: diffattn_tile.grid); of "
+                       "a persistent one at most"));
 static cl::opt<bool>
     mutate("mutate-synchronization", cl::cat(category),
            cl::desc("Remove or weaken each synchronisation of the kernel in "
@@ -306,13 +308,20 @@ evaluateComparison(MLIRContext &context, gpu::GPUFuncOp kernel,
   if (!entry)
     return entry.takeError();
   SmallVector<Array> args(inputs);
-  if (entry->getNumArguments() == kernel.getNumArguments()) {
+  size_t numResults = getParameterTypes(kernel, /*written=*/true).size();
+  if (entry->getNumArguments() == args.size() + numResults) {
     auto destinations = makeResults(kernel, {});
     if (!destinations)
       return destinations.takeError();
-    for (unsigned i = 0, next = 0; i < kernel.getNumArguments(); ++i)
+    auto next = destinations->begin();
+    unsigned position = 0;
+    for (unsigned i = 0; i < kernel.getNumArguments(); ++i) {
+      if (isImplicit(kernel, i))
+        continue;
       if (isWritten(kernel, i))
-        args.insert(args.begin() + i, std::move((*destinations)[next++]));
+        args.insert(args.begin() + position, std::move(*next++));
+      ++position;
+    }
   }
   return evaluateFile(**module, args);
 }

@@ -22,8 +22,8 @@
 namespace mlir::diffattn::reference {
 
 struct InputOptions {
-  /// --input=: FILE.npy or random:SEED, one per argument; a single random:SEED
-  /// serves all arguments.
+  /// --input=: FILE.npy, random:SEED or value:NUMBER, one per argument; a
+  /// single random:SEED serves all arguments.
   llvm::SmallVector<std::string> inputs;
   /// --shape=: ARGUMENT:2x64x8x64, the shape of a random argument.
   llvm::SmallVector<std::string> shapes;

@@ -18,12 +18,20 @@
 //   access is ordered is decided by vector clocks and not by who happened to be
 //   first, so one run finds a race whatever the seed.
 // - Global memory has random strides with undefined elements between rows.
-//   Results are undefined until written, and written by one warp of one block.
+//   Results are undefined until written, and written by one warp of one block;
+//   others of that block may only write the same once more.
 // - A block that cannot go on, accesses out of bounds and unaligned copies are
 //   errors, copies under way at the end, too.
 //
+// - Barriers with phases, tensor copies and asynchronous products may go wrong
+//   in ways of their own: Barriers.cpp, TensorCopies.cpp, Teams.cpp.
+//
 // Layouts of tensors do not change what is computed; of stores they decide
 // which warp writes.
+//
+// The memory of a tensor map is that of the parameter it describes
+// (`diffattn_tile.map`) or, without one, an argument of its own. Counters are
+// zero before and after.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,13 +54,18 @@ struct TileInterpreterOptions {
   uint64_t seed = 0;
   /// Ops of all warps that may run before the kernel is given up.
   int64_t maxSteps = int64_t(1) << 24;
-  /// Number of blocks; by default the product of `diffattn_tile.grid`.
+  /// Number of blocks; by default the product of `diffattn_tile.grid`, which
+  /// those of a persistent kernel do not exceed.
   std::optional<int64_t> numBlocks;
 };
 
 /// The kernel named `name`, or the only one.
 llvm::Expected<gpu::GPUFuncOp> findKernel(ModuleOp module,
                                           llvm::StringRef name);
+
+/// Whether whoever launches the kernel makes up the parameter: tensor maps of
+/// other parameters, counters.
+bool isImplicit(gpu::GPUFuncOp kernel, unsigned parameter);
 
 /// Whether the kernel writes its parameter.
 bool isWritten(gpu::GPUFuncOp kernel, unsigned parameter);
@@ -61,7 +74,8 @@ bool isWritten(gpu::GPUFuncOp kernel, unsigned parameter);
 /// tensors; of results in their order.
 SmallVector<Type> getParameterTypes(gpu::GPUFuncOp kernel, bool written);
 
-/// Runs `kernel` on `inputs`, one per parameter that it reads. `results` give
+/// Runs `kernel` on `inputs`, one per parameter that it reads and that is not
+/// implicit. `results` give
 /// the shapes and element types of those it writes, and receive the values. A
 /// message names op, place and rule.
 llvm::Error runKernel(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
@@ -81,9 +95,10 @@ struct MutationReport {
   SmallVector<SurvivingMutation> survivors;
 };
 
-/// Removes each op that synchronises in turn, and weakens each wait that counts
-/// by one. Each change must make the run fail: if one does not, the schedule
-/// waits more often than it has to. The kernel itself must run.
+/// Removes each op that synchronises in turn; weakens each wait that counts by
+/// one, each phase by an arrival or half of its bytes. Each change must make
+/// the run fail: if one does not, the schedule waits more often than it has to.
+/// The kernel itself must run.
 llvm::Expected<MutationReport>
 mutateSynchronization(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
                       ArrayRef<Array> results,

@@ -43,9 +43,7 @@ static LogicalResult executeSubview(Machine &machine, memref::SubViewOp op) {
   llvm::SmallBitVector dropped = op.getDroppedDims();
   GlobalView view = {source.array, source.offset, {}, {}};
   for (size_t d = 0; d < sizes.size(); ++d) {
-    if (sizes[d] < 0)
-      return machine.fail(op, "has the negative size " + Twine(sizes[d]) +
-                                  " in dimension " + Twine(d));
+    // A team whose tile lies behind the end has a view of less than nothing.
     int64_t last = offsets[d] + (sizes[d] - 1) * strides[d];
     if (sizes[d] > 0 && (offsets[d] < 0 || last >= source.sizes[d]))
       return machine.fail(op, "takes " + Twine(sizes[d]) + " elements from " +
@@ -175,17 +173,23 @@ static LogicalResult writeElement(Machine &machine, Operation *op,
   int64_t self =
       machine.blockId * machine.getNumWarps() + machine.worker().number + 1;
   int64_t &writer = array.writer[position];
+  int64_t width = getByteWidth(array.dtype);
+  char *place = array.bytes.data() + position * width;
+  char bytes[8];
+  encode(array.dtype, value, bytes);
   if (writer != 0 && writer != self) {
     int64_t block = (writer - 1) / machine.getNumWarps(),
             warp = (writer - 1) % machine.getNumWarps();
+    // Teams without a tile of their own may do what another one does.
+    if (block == machine.blockId && std::equal(bytes, bytes + width, place))
+      return success();
     return machine.fail(op, describe() + ", which warp " + Twine(warp) +
                                 " of block " + Twine(block) +
                                 " has written, too");
   }
   writer = self;
   array.isDefined[position] = true;
-  encode(array.dtype, value,
-         array.bytes.data() + position * getByteWidth(array.dtype));
+  std::copy_n(bytes, width, place);
   return success();
 }
 
@@ -218,27 +222,66 @@ static LogicalResult executeLoad(Machine &machine, tile::LoadOp op) {
 static LogicalResult executeStore(Machine &machine, tile::StoreOp op) {
   const GlobalView &view = getView(machine, op.getDest());
   const Tensor &value = machine.getTensor(op.getValue());
-  ArrayRef<unsigned> owners = machine.getOwners(op.getValue().getType());
-  unsigned self = machine.worker().number;
+  ArrayRef<uint32_t> holders = machine.getHolders(op.getValue().getType());
   return forEachIndex(
       value.getShape(), [&](ArrayRef<int64_t> index, int64_t number) {
-        if (owners[number] != self || !isWithin(index, view.sizes))
+        if (!machine.isOwner(holders[number]) || !isWithin(index, view.sizes))
           return success();
         return writeElement(machine, op, view, index, value.data()[number]);
       });
 }
 
-static LogicalResult executeScalarLoad(Machine &machine, memref::LoadOp op) {
-  const GlobalView &view = getView(machine, op.getMemRef());
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+/// The values of `indices`, if they lie within the view.
+static FailureOr<SmallVector<int64_t>> getIndex(Machine &machine, Operation *op,
+                                                const GlobalView &view,
+                                                ValueRange indices) {
   SmallVector<int64_t> index = llvm::map_to_vector(
-      op.getIndices(), [&](Value value) { return machine.getInt(value); });
+      indices, [&](Value value) { return machine.getInt(value); });
   for (auto [i, size] : llvm::zip_equal(index, view.sizes))
     if (i < 0 || i >= size)
-      return machine.fail(op, "reads out of bounds");
+      return machine.fail(op, "accesses element (" + stringifyShape(index) +
+                                  ") of a view of shape " +
+                                  stringifyShape(view.sizes));
+  return index;
+}
+
+static LogicalResult executeScalarLoad(Machine &machine, memref::LoadOp op) {
+  const GlobalView &view = getView(machine, op.getMemRef());
+  auto index = getIndex(machine, op, view, op.getIndices());
+  if (failed(index))
+    return failure();
   Tensor result{ArrayRef<int64_t>()};
-  if (failed(readElement(machine, op, view, index, *result.mutableData())))
+  if (failed(readElement(machine, op, view, *index, *result.mutableData())))
     return failure();
   machine.set(op.getResult(), std::move(result));
+  return success();
+}
+
+static LogicalResult executeScalarStore(Machine &machine, memref::StoreOp op) {
+  const GlobalView &view = getView(machine, op.getMemRef());
+  auto index = getIndex(machine, op, view, op.getIndices());
+  if (failed(index))
+    return failure();
+  return writeElement(machine, op, view, *index,
+                      *machine.getTensor(op.getValue()).data());
+}
+
+/// Atomic, so that any warp of any block may be the next.
+static LogicalResult executeFetchAdd(Machine &machine, tile::FetchAddOp op) {
+  const GlobalView &view = getView(machine, op.getMemory());
+  auto index = getIndex(machine, op, view, op.getIndex());
+  Slot number;
+  if (failed(index) || failed(readElement(machine, op, view, *index, number)))
+    return failure();
+  machine.setInt(op.getResult(), number.i);
+  number.i += machine.getInt(op.getValue());
+  encode(DType::I32, number,
+         view.array->bytes.data() +
+             view.getPosition(*index) * getByteWidth(DType::I32));
   return success();
 }
 
@@ -265,6 +308,10 @@ MaybeResult reference::executeGlobalOp(Machine &machine, Operation *op) {
       })
       .Case(
           [&](memref::LoadOp load) { return executeScalarLoad(machine, load); })
+      .Case([&](memref::StoreOp store) {
+        return executeScalarStore(machine, store);
+      })
+      .Case([&](tile::FetchAddOp add) { return executeFetchAdd(machine, add); })
       .Case([&](tile::LoadOp load) { return executeLoad(machine, load); })
       .Case([&](tile::StoreOp store) { return executeStore(machine, store); })
       .Default(std::nullopt);

@@ -8,7 +8,7 @@
 
 #include "Machine.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
 
@@ -98,32 +98,88 @@ LogicalResult Machine::prepare() {
     if (sharedBytes > maxBytes)
       return fail(op, "needs more than 1 MiB of shared memory");
   }
+  return failure(failed(prepareBarriers()) || failed(prepareTeams()));
+}
+
+LogicalResult Machine::prepareBarriers() {
+  WalkResult walk = kernel.walk([&](tile::BarriersOp op) {
+    tile::BarriersType type = op.getBarriers().getType();
+    firstBarriers[op] = declaredBarriers.size();
+    for (int64_t i = 0; i < type.getCount(); ++i) {
+      PhaseBarrier &barrier = declaredBarriers.emplace_back();
+      barrier.op = op;
+      barrier.index = i;
+      barrier.number = declaredBarriers.size() - 1;
+      barrier.arrivals = op.getArrivals();
+      barrier.waits.resize(numWarps);
+    }
+    std::optional<int64_t> offset = op.getOffset();
+    if (!offset)
+      return WalkResult::advance();
+    // Barriers live as long as the kernel.
+    for (auto [alloc, place] : allocs) {
+      int64_t end =
+          place.first +
+          cast<tile::AllocOp>(alloc).getBuffer().getType().getTotalBytes();
+      if (*offset < end && place.first < *offset + type.getTotalBytes()) {
+        (void)fail(op, "lies in the memory of " + describe(alloc));
+        return WalkResult::interrupt();
+      }
+    }
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+LogicalResult Machine::prepareTeams() {
+  WalkResult walk = kernel.walk([&](tile::RolesOp op) {
+    if (op.getNumWarpgroups() * tile::teamWarps == numWarps)
+      return WalkResult::advance();
+    (void)fail(op, "deals out " + Twine(op.getNumWarpgroups()) +
+                       " warpgroups, but the kernel has " + Twine(numWarps) +
+                       " warps");
+    return WalkResult::interrupt();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  bool hasTeams = kernel
+                      .walk([](Operation *op) {
+                        return isa<tile::DotAsyncOp, tile::RolesOp>(op)
+                                   ? WalkResult::interrupt()
+                                   : WalkResult::advance();
+                      })
+                      .wasInterrupted();
+  products.resize(hasTeams ? llvm::divideCeil(numWarps, tile::teamWarps) : 0);
   return success();
 }
 
-LogicalResult Machine::runBlock(int64_t id, int64_t count,
-                                MutableArrayRef<GlobalArray> parameters) {
-  blockId = id;
-  numBlocks = count;
-  memory = std::make_unique<SharedMemory>(sharedBytes, numWarps, "warp");
+void Machine::startWorkers(ArrayRef<RuntimeValue> arguments) {
+  memory = std::make_unique<SharedMemory>(
+      sharedBytes, numWarps, products.size(), declaredBarriers.size());
+  phaseBarriers = declaredBarriers;
+  llvm::fill(products, 0);
+  turns.assign(products.size(), Turn());
   workers.assign(numWarps, Worker());
   Block &body = kernel.getBody().front();
   for (auto [i, worker] : llvm::enumerate(workers)) {
     worker.number = i;
     worker.stack.push_back({&body, body.begin()});
-    for (auto [argument, array] :
-         llvm::zip_equal(body.getArguments(), parameters)) {
-      if (!isa<MemRefType>(argument.getType())) {
-        Tensor scalar{ArrayRef<int64_t>()};
-        *scalar.mutableData() = decode(array.dtype, array.bytes.data());
-        worker.env[argument] = scalar;
-        continue;
-      }
-      worker.env[argument] = GlobalView{&array, 0, array.shape, array.strides};
-    }
+    for (auto [argument, value] :
+         llvm::zip_equal(body.getArguments(), arguments))
+      worker.env[argument] = value;
   }
-  // Some schedules let one warp run far ahead, others keep all close.
+}
+
+LogicalResult Machine::runBlock(int64_t id, int64_t count,
+                                ArrayRef<RuntimeValue> arguments) {
+  blockId = id;
+  numBlocks = count;
+  startWorkers(arguments);
+  // Some schedules let one warp run far ahead, others keep all close; in some,
+  // copies arrive when everybody waits for them only.
   uint64_t stay = random() % 3 * 40;
+  constexpr uint64_t chances[] = {0, 5, 50};
+  uint64_t arrive = chances[random() % 3];
   SmallVector<unsigned> running;
   unsigned chosen = 0;
   while (true) {
@@ -131,12 +187,17 @@ LogicalResult Machine::runBlock(int64_t id, int64_t count,
     for (Worker &worker : workers)
       if (worker.status == Worker::Status::Running)
         running.push_back(worker.number);
+    if (!transfers.empty() && (running.empty() || random() % 100 < arrive)) {
+      if (failed(endTransfer()))
+        return failure();
+      continue;
+    }
     if (running.empty()) {
       if (llvm::all_of(workers, [](const Worker &worker) {
             return worker.status == Worker::Status::Done;
           }))
         return checkEnd();
-      if (failed(releaseBarrier()))
+      if (failed(resolveStandstill()))
         return failure();
       continue;
     }
@@ -146,6 +207,50 @@ LogicalResult Machine::runBlock(int64_t id, int64_t count,
     if (failed(step()))
       return failure();
   }
+}
+
+LogicalResult Machine::endTransfer() {
+  size_t chosen = random() % transfers.size();
+  TensorTransfer transfer = std::move(transfers[chosen]);
+  transfers.erase(transfers.begin() + chosen);
+  current = nullptr;
+  return receiveCopy(*this, transfer);
+}
+
+LogicalResult Machine::resolveStandstill() {
+  bool isAtPhaseOrTeam = llvm::any_of(workers, [](const Worker &worker) {
+    return worker.status == Worker::Status::AtTeam ||
+           worker.status == Worker::Status::AtPhase;
+  });
+  return isAtPhaseOrTeam ? reportDeadlock() : releaseBarrier();
+}
+
+/// Blames a warp that waits for a phase, if there is one, and lists where the
+/// others are.
+LogicalResult Machine::reportDeadlock() {
+  current = &*llvm::max_element(workers, [](const Worker &a, const Worker &b) {
+    return (a.status == Worker::Status::AtPhase) <
+           (b.status == Worker::Status::AtPhase);
+  });
+  if (current->status != Worker::Status::AtPhase)
+    current = &*llvm::find_if(workers, [](const Worker &worker) {
+      return worker.status == Worker::Status::AtTeam;
+    });
+  std::string why = "waits forever";
+  if (current->status == Worker::Status::AtPhase)
+    why += " for the end of " + describePhase(phaseBarriers[current->waitsFor]);
+  SmallVector<Operation *> seen = {current->waitsAt};
+  for (Worker &worker : workers) {
+    if (worker.status == Worker::Status::Done ||
+        llvm::is_contained(seen, worker.waitsAt))
+      continue;
+    seen.push_back(worker.waitsAt);
+    why += "; warp " + std::to_string(worker.number) + " is at " +
+           describe(worker.waitsAt);
+    if (worker.status == Worker::Status::AtPhase)
+      why += " for " + describePhase(phaseBarriers[worker.waitsFor]);
+  }
+  return fail(current->waitsAt, why);
 }
 
 /// All warps wait or have ended: those that wait go on, if all do at one place.
@@ -180,8 +285,17 @@ LogicalResult Machine::checkEnd() {
     if (llvm::any_of(worker.groups,
                      [](const CopyGroup &group) { return !group.empty(); }))
       return fail(kernel, "ends with copies under way");
+    for (auto [team, count] : llvm::enumerate(products))
+      if (worker.number / tile::teamWarps == team &&
+          memory->getKnown(worker.number, memory->getMatrixUnit(team)) < count)
+        return fail(kernel, "ends with products under way");
   }
   current = nullptr;
+  for (const PhaseBarrier &barrier : phaseBarriers)
+    if (barrier.lastCopied > barrier.lastWaited || barrier.started)
+      return fail(kernel, "ends with tensor copies that nobody has waited for "
+                          "at " +
+                              describe(barrier));
   return success();
 }
 
@@ -189,63 +303,10 @@ LogicalResult Machine::checkEnd() {
 // Ops
 //===----------------------------------------------------------------------===//
 
-LogicalResult Machine::enterFor(scf::ForOp op) {
-  int64_t lower = getInt(op.getLowerBound()),
-          upper = getInt(op.getUpperBound()), step = getInt(op.getStep());
-  if (step <= 0)
-    return fail(op, "expects a positive step, but got " + Twine(step));
-  if (lower >= upper) {
-    for (auto [result, init] :
-         llvm::zip_equal(op.getResults(), op.getInitArgs()))
-      set(result, RuntimeValue(get(init)));
-    return success();
-  }
-  setInt(op.getInductionVar(), lower);
-  for (auto [argument, init] :
-       llvm::zip_equal(op.getRegionIterArgs(), op.getInitArgs()))
-    set(argument, RuntimeValue(get(init)));
-  current->stack.push_back(
-      {op.getBody(), op.getBody()->begin(), lower, upper, step});
-  return success();
-}
-
-void Machine::enterIf(scf::IfOp op) {
-  Region &region =
-      getInt(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
-  if (!region.empty())
-    current->stack.push_back({&region.front(), region.front().begin()});
-}
-
-/// At the terminator of a block.
-LogicalResult Machine::leaveBlock() {
-  Worker::Frame &frame = current->stack.back();
-  Operation *terminator = frame.block->getTerminator();
-  Operation *parent = frame.block->getParentOp();
-  auto yielded = llvm::map_to_vector(terminator->getOperands(),
-                                     [&](Value value) { return get(value); });
-  if (parent == kernel) {
-    current->stack.clear();
-    current->status = Worker::Status::Done;
-    return success();
-  }
-  auto loop = dyn_cast<scf::ForOp>(parent);
-  if (loop && frame.iv < frame.upper - frame.step) {
-    frame.iv += frame.step;
-    frame.next = frame.block->begin();
-    setInt(loop.getInductionVar(), frame.iv);
-    for (auto [argument, value] :
-         llvm::zip_equal(loop.getRegionIterArgs(), yielded))
-      set(argument, value);
-    return success();
-  }
-  for (auto [result, value] : llvm::zip_equal(parent->getResults(), yielded))
-    set(result, value);
-  current->stack.pop_back();
-  return success();
-}
-
 LogicalResult Machine::step() {
   Worker::Frame &frame = current->stack.back();
+  if (frame.next == frame.block->end())
+    return leaveBlock();
   Operation *op = &*frame.next;
   if (++steps > options.maxSteps)
     return fail(op, "is given up after " + Twine(options.maxSteps) + " steps");
@@ -257,13 +318,28 @@ LogicalResult Machine::step() {
   return execute(op);
 }
 
-LogicalResult Machine::execute(Operation *op) {
-  if (auto loop = dyn_cast<scf::ForOp>(op))
-    return enterFor(loop);
-  if (auto branch = dyn_cast<scf::IfOp>(op)) {
-    enterIf(branch);
-    return success();
+/// Where no pass has dealt out the tiles yet, each block takes one.
+LogicalResult Machine::executeCoordinates(tile::CoordinatesOp op) {
+  int64_t rest = blockId, count = 1;
+  for (auto [size, coordinate] :
+       llvm::reverse(llvm::zip_equal(op.getSizes(), op.getCoordinates()))) {
+    int64_t extent = std::max<int64_t>(1, getInt(size));
+    setInt(coordinate, rest % extent);
+    rest /= extent;
+    count *= getInt(size);
   }
+  if (count == numBlocks)
+    return success();
+  return fail(op, "has " + Twine(count) + " tiles, but there are " +
+                      Twine(numBlocks) + " blocks");
+}
+
+LogicalResult Machine::execute(Operation *op) {
+  if (std::optional<LogicalResult> result = executeControlFlow(op))
+    return *result;
+  for (Value operand : op->getOperands())
+    if (auto *poison = std::get_if<Poison>(&get(operand)))
+      return fail(op, "uses " + poison->why);
   if (isa<gpu::BarrierOp>(op)) {
     current->status = Worker::Status::AtBarrier;
     current->waitsAt = op;
@@ -273,19 +349,46 @@ LogicalResult Machine::execute(Operation *op) {
     setInt(id, id.getDimension() == gpu::Dimension::x ? blockId : 0);
     return success();
   }
+  if (auto coordinates = dyn_cast<tile::CoordinatesOp>(op))
+    return executeCoordinates(coordinates);
   if (auto dim = dyn_cast<gpu::GridDimOp>(op)) {
     setInt(dim, dim.getDimension() == gpu::Dimension::x ? numBlocks : 1);
     return success();
   }
-  for (auto *family : {executeGlobalOp, executeSharedOp, executeRegisterOp})
+  for (auto *family : {executeGlobalOp, executeSharedOp, executeBarrierOp,
+                       executeTeamOp, executeTensorCopyOp, executeRegisterOp})
     if (MaybeResult result = family(*this, op))
       return *result;
   return fail(op, "is not supported by the interpreter of tile IR");
 }
 
 //===----------------------------------------------------------------------===//
+// Waiting
+//===----------------------------------------------------------------------===//
+
+void Machine::waitForPhase(Operation *op, unsigned barrier) {
+  current->status = Worker::Status::AtPhase;
+  current->waitsAt = op;
+  current->waitsFor = barrier;
+  current->stack.back().next = Block::iterator(op);
+}
+
+void Machine::wake(unsigned barrier) {
+  for (Worker &worker : workers)
+    if (worker.status == Worker::Status::AtPhase && worker.waitsFor == barrier)
+      worker.status = Worker::Status::Running;
+}
+
+//===----------------------------------------------------------------------===//
 // Shared among families
 //===----------------------------------------------------------------------===//
+
+std::string reference::describe(Operation *op) {
+  std::string text = "'" + op->getName().getStringRef().str() + "'";
+  if (auto loc = op->getLoc()->findInstanceOf<FileLineColLoc>())
+    text += " in line " + std::to_string(loc.getLine());
+  return text;
+}
 
 /// The same elements, without a look at them if they are in one place.
 static bool isSame(const Tensor &a, const Tensor &b) {
@@ -298,21 +401,22 @@ LogicalResult
 Machine::setMemoized(Operation *op,
                      llvm::function_ref<FailureOr<Tensor>()> compute,
                      ArrayRef<Tensor> operands) {
-  auto it = cache.results.find(op);
+  OpCache::Key key = getKey(op);
+  auto it = cache.results.find(key);
   if (it == cache.results.end() ||
       !llvm::equal(it->second.operands, operands, isSame)) {
     FailureOr<Tensor> result = compute();
     if (failed(result))
       return failure();
-    cache.results[op] = {SmallVector<Tensor>(operands), *result};
-    it = cache.results.find(op);
+    cache.results[key] = {SmallVector<Tensor>(operands), *result};
+    it = cache.results.find(key);
   }
   set(op->getResult(0), it->second.result);
   return success();
 }
 
 Tensor Machine::unify(Operation *op, Tensor tensor) {
-  SmallVector<Tensor> &lately = cache.read[op];
+  SmallVector<Tensor> &lately = cache.read[getKey(op)];
   for (const Tensor &known : lately)
     if (known.getShape() == tensor.getShape() &&
         std::memcmp(known.data(), tensor.data(),
@@ -326,32 +430,38 @@ Tensor Machine::unify(Operation *op, Tensor tensor) {
   return tensor;
 }
 
-ArrayRef<unsigned> Machine::getOwners(RankedTensorType type) {
-  std::vector<unsigned> &owners = cache.owners[type];
-  if (!owners.empty())
-    return owners;
+ArrayRef<uint32_t> Machine::getHolders(RankedTensorType type) {
+  std::vector<uint32_t> &holders = cache.holders[{type, getNumSharing()}];
+  if (!holders.empty())
+    return holders;
   int64_t count = type.getNumElements();
-  owners.resize(count);
+  holders.resize(count);
   auto layout = dyn_cast_if_present<tile::FragmentAttr>(type.getEncoding());
   if (!layout) {
     for (int64_t i = 0; i < count; ++i)
-      owners[i] = i * numWarps / count;
-    return owners;
+      holders[i] = uint32_t(1) << (i * getNumSharing() / count);
+    return holders;
   }
-  SmallVector<int64_t> strides(type.getRank(), 1);
-  for (int64_t d = type.getRank() - 2; d >= 0; --d)
-    strides[d] = strides[d + 1] * type.getDimSize(d + 1);
-  for (int64_t warp = layout.getNumWarps() - 1; warp >= 0; --warp)
+  SmallVector<int64_t> strides = computeSuffixProduct(type.getShape());
+  for (int64_t warp = 0; warp < layout.getNumWarps(); ++warp)
     for (int64_t lane = 0; lane < 32; ++lane)
-      for (int64_t reg = 0; reg < layout.getNumRegisters(); ++reg) {
-        int64_t position = 0;
-        for (auto [x, stride] : llvm::zip_equal(
-                 layout.getCoordinates(reg, lane, warp, type.getRank()),
-                 strides))
-          position += x * stride;
-        owners[position] = warp;
-      }
-  return owners;
+      for (int64_t reg = 0; reg < layout.getNumRegisters(); ++reg)
+        holders[linearize(
+            layout.getCoordinates(reg, lane, warp, type.getRank()), strides)] |=
+            uint32_t(1) << warp;
+  return holders;
+}
+
+ArrayRef<int64_t> Machine::getByteOffsets(tile::BufferType type) {
+  std::vector<int64_t> &offsets = cache.byteOffsets[type];
+  if (!offsets.empty())
+    return offsets;
+  (void)forEachIndex(type.getShape(), [&](ArrayRef<int64_t> index, int64_t) {
+    offsets.push_back(
+        type.getLayout().getByteOffset(index, type.getElementBytes()));
+    return success();
+  });
+  return offsets;
 }
 
 LogicalResult reference::forEachIndex(

@@ -10,9 +10,9 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
-#include <numeric>
 
 using namespace mlir;
 using namespace mlir::diffattn;
@@ -34,8 +34,8 @@ static FailureOr<Tensor> getOperand(Machine &machine, Operation *op,
 
 /// Products of 16-bit numbers are exact, sums in double nearly so: what is left
 /// is the one rounding of the result to f32.
-static Tensor multiply(const Tensor &lhs, const Tensor &rhs, const Tensor &acc,
-                       bool transposed) {
+Tensor reference::multiply(const Tensor &lhs, const Tensor &rhs,
+                           const Tensor &acc, bool transposed) {
   int64_t k = lhs.getShape().back(), n = acc.getShape().back(),
           m = acc.getNumElements() / n;
   // The right operand with k outermost, so that the inner loop runs along rows.
@@ -110,10 +110,11 @@ static Tensor reduceInThreads(tile::ThreadReduceOp op, const Tensor &source) {
   auto [before, along, after] = getExtents(source.getShape(), dim);
   std::vector<int64_t> place(along);
   for (int64_t warp = 0; warp < from.getNumWarps(); ++warp)
-    for (int64_t lane = 0; lane < 32; ++lane)
+    for (int64_t lane = 0; lane < 32; ++lane) {
+      int64_t part = to.getCoordinates(0, lane, warp, rank)[dim];
       for (int64_t reg = 0; reg < from.getNumRegisters(); ++reg)
-        place[from.getCoordinates(reg, lane, warp, rank)[dim]] =
-            to.getCoordinates(0, lane, warp, rank)[dim];
+        place[from.getCoordinates(reg, lane, warp, rank)[dim]] = part;
+    }
   Tensor result(op.getResult().getType().getShape());
   int64_t parts = result.getShape()[dim];
   bool isSum = op.getKind() == tile::ReduceKind::Add;
@@ -129,27 +130,6 @@ static Tensor reduceInThreads(tile::ThreadReduceOp op, const Tensor &source) {
   for (int64_t i = 0, e = result.getNumElements(); i < e; ++i)
     out[i] = roundTo(DType::F32, out[i]);
   return result;
-}
-
-/// Looks at what this warp holds; at everything as long as that is unknown.
-static bool isAnyTrue(Machine &machine, tile::WarpAnyOp op) {
-  const Tensor &source = machine.getTensor(op.getSource());
-  auto layout = tile::getLayout(op.getSource());
-  if (!layout)
-    return llvm::any_of(ArrayRef(source.data(), source.getNumElements()),
-                        [](const Slot &slot) { return slot.i != 0; });
-  SmallVector<int64_t> strides = source.getStrides();
-  for (int64_t lane = 0; lane < 32; ++lane)
-    for (int64_t reg = 0; reg < layout.getNumRegisters(); ++reg) {
-      auto index = layout.getCoordinates(reg, lane, machine.worker().number,
-                                         source.getRank());
-      if (source
-              .data()[std::inner_product(index.begin(), index.end(),
-                                         strides.begin(), int64_t(0))]
-              .i)
-        return true;
-    }
-  return false;
 }
 
 static Tensor broadcast(tile::BroadcastOp op, const Tensor &source) {
@@ -184,6 +164,19 @@ static Tensor slice(tile::SliceOp op, const Tensor &source) {
                             llvm::zip_equal(index, op.getOffsets(), strides))
                          position += (i + offset) * stride;
                        out[number] = source.data()[position];
+                       return success();
+                     });
+  return result;
+}
+
+static Tensor transpose(tile::TransposeOp op, const Tensor &source) {
+  SmallVector<int64_t> strides = applyPermutation(
+      ArrayRef<int64_t>(source.getStrides()), op.getPermutation());
+  Tensor result(op.getResult().getType().getShape());
+  Slot *out = result.mutableData();
+  (void)forEachIndex(result.getShape(),
+                     [&](ArrayRef<int64_t> index, int64_t number) {
+                       out[number] = source.data()[linearize(index, strides)];
                        return success();
                      });
   return result;
@@ -300,10 +293,6 @@ MaybeResult reference::executeRegisterOp(Machine &machine, Operation *op) {
     return executeDot(machine, dot);
   if (auto delinearize = dyn_cast<affine::AffineDelinearizeIndexOp>(op))
     return executeDelinearize(machine, delinearize);
-  if (auto any = dyn_cast<tile::WarpAnyOp>(op)) {
-    machine.setInt(any.getResult(), isAnyTrue(machine, any));
-    return success();
-  }
   // The others compute tensors from tensors, and have no effects.
   if (op->getNumResults() != 1 || op->getNumRegions() != 0 ||
       !isSupportedType(op->getResult(0).getType()) ||
@@ -327,6 +316,7 @@ MaybeResult reference::executeRegisterOp(Machine &machine, Operation *op) {
         })
         .Case([&](tile::BroadcastOp op) { return broadcast(op, operands[0]); })
         .Case([&](tile::SelectOp op) { return select(op, operands[0]); })
+        .Case([&](tile::TransposeOp op) { return transpose(op, operands[0]); })
         .Case([&](tile::SliceOp op) { return slice(op, operands[0]); })
         .Case([&](tile::MaskOp op) { return mask(machine, op); })
         .Case([&](tile::IndexOp op) { return index(op); })

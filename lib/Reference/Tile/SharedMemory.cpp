@@ -14,23 +14,27 @@
 using namespace mlir;
 using namespace mlir::diffattn::reference;
 
-SharedMemory::SharedMemory(int64_t numBytes, unsigned numWorkers,
-                           StringRef workerName)
-    : numWorkers(numWorkers), workerName(workerName), memory(numBytes),
-      cells(numBytes), reads(numBytes * numWorkers, never),
-      clocks(numWorkers, Clock(numWorkers, 0)) {}
+SharedMemory::SharedMemory(int64_t numBytes, unsigned numWarps,
+                           unsigned numTeams, unsigned numBarriers)
+    : numWarps(numWarps), numActors(numWarps + numTeams), memory(numBytes),
+      cells(numBytes), reads(numBytes * numActors, never),
+      clocks(numWarps, Clock(numActors + numBarriers, 0)) {}
 
-std::string SharedMemory::name(unsigned worker) const {
-  return (workerName + " " + Twine(worker)).str();
+std::string SharedMemory::name(unsigned agent) const {
+  if (agent < numWarps)
+    return ("warp " + Twine(agent)).str();
+  if (agent < numActors)
+    return ("a product of team " + Twine(agent - numWarps)).str();
+  return "a tensor copy";
 }
 
 //===----------------------------------------------------------------------===//
 // Order
 //===----------------------------------------------------------------------===//
 
-Clock SharedMemory::release(unsigned worker) {
-  ++clocks[worker][worker];
-  return clocks[worker];
+Clock SharedMemory::release(unsigned warp) {
+  ++clocks[warp][warp];
+  return clocks[warp];
 }
 
 void SharedMemory::join(Clock &into, const Clock &clock) {
@@ -40,93 +44,150 @@ void SharedMemory::join(Clock &into, const Clock &clock) {
     mine = std::max(mine, theirs);
 }
 
-void SharedMemory::acquire(unsigned worker, const Clock &clock) {
-  join(clocks[worker], clock);
+void SharedMemory::acquire(unsigned warp, const Clock &clock) {
+  join(clocks[warp], clock);
+}
+
+void SharedMemory::learn(unsigned warp, unsigned agent, uint32_t time) {
+  clocks[warp][agent] = std::max(clocks[warp][agent], time + 1);
+}
+
+void SharedMemory::fence(unsigned warp, tile::FenceKind kind) {
+  ++numFences;
+  fences[static_cast<unsigned>(kind)].push_back(now(warp));
+}
+
+bool SharedMemory::knowsFenced(unsigned warp, Moment then,
+                               tile::FenceKind kind) const {
+  for (const Moment &fence : fences[static_cast<unsigned>(kind)])
+    if (fence.warp == then.warp && fence.fences > then.fences)
+      return knows(warp, fence.warp, fence.time);
+  return false;
 }
 
 //===----------------------------------------------------------------------===//
 // Accesses
 //===----------------------------------------------------------------------===//
 
-SharedMemory::Error SharedMemory::checkRead(unsigned worker, int64_t address,
+std::string SharedMemory::explainWriting(const Cell &cell) const {
+  return "which " + std::string(cell.writer < numWarps ? "a copy of " : "") +
+         name(cell.writer) + " is still writing";
+}
+
+std::string SharedMemory::explainWritten(const Cell &cell) const {
+  return "which " + name(cell.writer) +
+         (cell.writer < numWarps
+              ? " wrote without a barrier in between"
+              : " wrote without a wait for its barrier in between");
+}
+
+SharedMemory::Error SharedMemory::checkRead(unsigned warp, int64_t address,
                                             int64_t size, int64_t owner) const {
   for (const Cell &cell : ArrayRef(cells).slice(address, size)) {
     if (cell.state == State::Copying)
-      return "which a copy of " + name(cell.writer) + " is still writing";
+      return explainWriting(cell);
     if (cell.state == State::Undefined)
       return std::string("which nobody has written");
     if (cell.owner != owner)
       return std::string("where another buffer has been written since");
     // The data of a warp is spread over its lanes: even the warp itself needs
     // the barrier.
-    if (!knows(worker, cell.writer, cell.time))
-      return "which " + name(cell.writer) +
-             " wrote without a barrier in between";
+    if (!knows(warp, cell.writer, cell.time))
+      return explainWritten(cell);
   }
   return std::nullopt;
 }
 
-SharedMemory::Error SharedMemory::checkWrite(unsigned worker, int64_t address,
+SharedMemory::Error SharedMemory::checkFenced(unsigned warp, int64_t address,
+                                              int64_t size) const {
+  for (const Cell &cell : ArrayRef(cells).slice(address, size))
+    if (cell.writer < numWarps &&
+        !knowsFenced(warp, {cell.writer, cell.time, cell.fences},
+                     tile::FenceKind::AsyncProxy))
+      return "which " + name(cell.writer) +
+             " wrote without a fence async_proxy since";
+  return std::nullopt;
+}
+
+SharedMemory::Error SharedMemory::checkWrite(unsigned warp, int64_t address,
                                              int64_t size) {
   for (int64_t i = address; i < address + size; ++i) {
     const Cell &cell = cells[i];
     if (cell.state == State::Copying)
-      return "which a copy of " + name(cell.writer) + " is still writing";
-    if (cell.state == State::Written && cell.writer != worker &&
-        !knows(worker, cell.writer, cell.time))
-      return "which " + name(cell.writer) +
-             " wrote without a barrier in between";
-    for (unsigned other = 0; other < numWorkers; ++other) {
-      uint32_t time = lastRead(i, other);
-      if (time != never && !knows(worker, other, time - 1))
-        return "which " + name(other) +
+      return explainWriting(cell);
+    if (cell.state == State::Written && cell.writer != warp &&
+        !knows(warp, cell.writer, cell.time))
+      return explainWritten(cell);
+    for (unsigned actor = 0; actor < numActors; ++actor) {
+      uint32_t time = lastRead(i, actor);
+      if (time != never && !knows(warp, actor, time - 1))
+        return "which " + name(actor) +
                " may still be reading: no barrier since";
     }
   }
   return std::nullopt;
 }
 
-SharedMemory::Error SharedMemory::read(unsigned worker, int64_t address,
-                                       MutableArrayRef<char> bytes,
-                                       int64_t owner) {
-  if (Error error = checkRead(worker, address, bytes.size(), owner))
-    return error;
-  uint32_t now = clocks[worker][worker] + 1;
+void SharedMemory::finishRead(unsigned actor, uint32_t time, int64_t address,
+                              MutableArrayRef<char> bytes) {
   for (auto [i, byte] : llvm::enumerate(bytes)) {
     byte = memory[address + i];
-    uint32_t &last = lastRead(address + i, worker);
-    last = std::max(last, now);
+    uint32_t &last = lastRead(address + i, actor);
+    last = std::max(last, time + 1);
   }
+}
+
+SharedMemory::Error SharedMemory::read(unsigned warp, int64_t address,
+                                       MutableArrayRef<char> bytes,
+                                       int64_t owner) {
+  if (Error error = checkRead(warp, address, bytes.size(), owner))
+    return error;
+  finishRead(warp, clocks[warp][warp], address, bytes);
   return std::nullopt;
 }
 
-SharedMemory::Error SharedMemory::write(unsigned worker, int64_t address,
+SharedMemory::Error SharedMemory::readAsync(ArrayRef<unsigned> warps,
+                                            unsigned unit, uint32_t time,
+                                            int64_t address,
+                                            MutableArrayRef<char> bytes,
+                                            int64_t owner) {
+  for (unsigned warp : warps) {
+    if (Error error = checkRead(warp, address, bytes.size(), owner))
+      return error;
+    if (Error error = checkFenced(warp, address, bytes.size()))
+      return error;
+  }
+  finishRead(unit, time, address, bytes);
+  return std::nullopt;
+}
+
+SharedMemory::Error SharedMemory::write(unsigned warp, int64_t address,
                                         ArrayRef<char> bytes, int64_t owner) {
-  if (Error error = checkWrite(worker, address, bytes.size()))
+  if (Error error = checkWrite(warp, address, bytes.size()))
     return error;
   for (auto [i, byte] : llvm::enumerate(bytes)) {
     memory[address + i] = byte;
-    cells[address + i] = {State::Written, uint8_t(worker),
-                          clocks[worker][worker], owner};
+    cells[address + i] = {State::Written, uint16_t(warp), clocks[warp][warp],
+                          numFences, owner};
   }
   return std::nullopt;
 }
 
-SharedMemory::Error SharedMemory::beginCopy(unsigned worker, int64_t address,
-                                            int64_t size, int64_t owner) {
-  if (Error error = checkWrite(worker, address, size))
+SharedMemory::Error SharedMemory::beginCopy(unsigned warp, unsigned agent,
+                                            int64_t address, int64_t size,
+                                            int64_t owner) {
+  if (Error error = checkWrite(warp, address, size))
     return error;
   for (Cell &cell : MutableArrayRef(cells).slice(address, size))
-    cell = {State::Copying, uint8_t(worker), 0, owner};
+    cell = {State::Copying, uint16_t(agent), 0, numFences, owner};
   return std::nullopt;
 }
 
-void SharedMemory::endCopy(unsigned worker, int64_t address,
+void SharedMemory::endCopy(unsigned agent, uint32_t time, int64_t address,
                            ArrayRef<char> bytes) {
   for (auto [i, byte] : llvm::enumerate(bytes)) {
     memory[address + i] = byte;
     Cell &cell = cells[address + i];
-    cell = {State::Written, uint8_t(worker), clocks[worker][worker],
-            cell.owner};
+    cell = {State::Written, uint16_t(agent), time, numFences, cell.owner};
   }
 }

@@ -9,6 +9,7 @@
 #ifndef DIFFATTN_LIB_REFERENCE_TILE_SHAREDMEMORY_H
 #define DIFFATTN_LIB_REFERENCE_TILE_SHAREDMEMORY_H
 
+#include "diffattn/Dialect/Tile/IR/Tile.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
@@ -17,23 +18,53 @@
 
 namespace mlir::diffattn::reference {
 
-/// What a worker (a warp) knows to have happened: of worker a everything before
-/// time `clock[a]`. Workers count their own time in signals that they gave.
-using Clock = SmallVector<uint32_t, 8>;
+/// What an agent knows to have happened: of agent a everything before time
+/// `clock[a]`. The agents are
+///   - warps, which count their time in signals that they gave,
+///   - the matrix unit of each team, in products,
+///   - barriers, in phases: the copies of a phase are what a barrier does.
+using Clock = SmallVector<uint32_t, 16>;
+
+/// When a warp did something. `fences` counts those of all warps before.
+struct Moment {
+  unsigned warp = 0;
+  uint32_t time = 0, fences = 0;
+};
 
 class SharedMemory {
 public:
-  SharedMemory(int64_t numBytes, unsigned numWorkers, StringRef workerName);
+  SharedMemory(int64_t numBytes, unsigned numWarps, unsigned numTeams,
+               unsigned numBarriers);
+
+  unsigned getMatrixUnit(unsigned team) const { return numWarps + team; }
+  unsigned getBarrier(unsigned number) const { return numActors + number; }
 
   //===--------------------------------------------------------------------===//
   // Order
   //===--------------------------------------------------------------------===//
 
-  /// What a worker passes on with a signal. What it does later is not known to
+  /// What a warp passes on with a signal. What it does later is not known to
   /// those who got it.
-  Clock release(unsigned worker);
-  void acquire(unsigned worker, const Clock &clock);
+  Clock release(unsigned warp);
+  void acquire(unsigned warp, const Clock &clock);
   static void join(Clock &into, const Clock &clock);
+  /// The warp hears that an agent has done all of `time`.
+  void learn(unsigned warp, unsigned agent, uint32_t time);
+
+  /// Up to which time, exclusive, `warp` knows what `agent` has done.
+  uint32_t getKnown(unsigned warp, unsigned agent) const {
+    return clocks[warp][agent];
+  }
+  bool knows(unsigned warp, unsigned agent, uint32_t time) const {
+    return time < getKnown(warp, agent);
+  }
+
+  void fence(unsigned warp, tile::FenceKind kind);
+  Moment now(unsigned warp) const {
+    return {warp, clocks[warp][warp], numFences};
+  }
+  /// Whether a fence followed what happened then, and `warp` knows of both.
+  bool knowsFenced(unsigned warp, Moment then, tile::FenceKind kind) const;
 
   //===--------------------------------------------------------------------===//
   // Accesses; `owner` is the buffer that the bytes are accessed as. A message
@@ -42,44 +73,52 @@ public:
 
   using Error = std::optional<std::string>;
 
-  Error read(unsigned worker, int64_t address, MutableArrayRef<char> bytes,
+  Error read(unsigned warp, int64_t address, MutableArrayRef<char> bytes,
              int64_t owner);
-  Error write(unsigned worker, int64_t address, ArrayRef<char> bytes,
+  /// A matrix unit reads at `time` what `warps`, which all take part, may.
+  Error readAsync(ArrayRef<unsigned> warps, unsigned unit, uint32_t time,
+                  int64_t address, MutableArrayRef<char> bytes, int64_t owner);
+  Error write(unsigned warp, int64_t address, ArrayRef<char> bytes,
               int64_t owner);
-  /// A copy into the bytes begins; nobody may touch them until it has ended.
-  Error beginCopy(unsigned worker, int64_t address, int64_t size,
+  /// `warp` begins a copy into the bytes, as an action of `agent`; nobody may
+  /// touch them until it has ended.
+  Error beginCopy(unsigned warp, unsigned agent, int64_t address, int64_t size,
                   int64_t owner);
-  /// It ends, as an action of `worker`.
-  void endCopy(unsigned worker, int64_t address, ArrayRef<char> bytes);
+  void endCopy(unsigned agent, uint32_t time, int64_t address,
+               ArrayRef<char> bytes);
 
 private:
   enum class State : uint8_t { Undefined, Copying, Written };
   struct Cell {
     State state = State::Undefined;
-    uint8_t writer = 0;
-    uint32_t time = 0;
+    uint16_t writer = 0;
+    uint32_t time = 0, fences = 0;
     int64_t owner = -1;
   };
   static constexpr uint32_t never = 0;
 
-  bool knows(unsigned worker, unsigned other, uint32_t time) const {
-    return time < clocks[worker][other];
+  /// When an actor (a warp or a matrix unit) last read the byte, plus one.
+  uint32_t &lastRead(int64_t address, unsigned actor) {
+    return reads[address * numActors + actor];
   }
-  /// When `worker` last read the byte, plus one.
-  uint32_t &lastRead(int64_t address, unsigned worker) {
-    return reads[address * numWorkers + worker];
-  }
-  Error checkRead(unsigned worker, int64_t address, int64_t size,
+  Error checkRead(unsigned warp, int64_t address, int64_t size,
                   int64_t owner) const;
-  Error checkWrite(unsigned worker, int64_t address, int64_t size);
-  std::string name(unsigned worker) const;
+  Error checkFenced(unsigned warp, int64_t address, int64_t size) const;
+  Error checkWrite(unsigned warp, int64_t address, int64_t size);
+  void finishRead(unsigned actor, uint32_t time, int64_t address,
+                  MutableArrayRef<char> bytes);
+  std::string name(unsigned agent) const;
+  std::string explainWriting(const Cell &cell) const;
+  std::string explainWritten(const Cell &cell) const;
 
-  unsigned numWorkers;
-  std::string workerName;
+  unsigned numWarps, numActors;
   std::vector<char> memory;
   std::vector<Cell> cells;
   std::vector<uint32_t> reads;
   std::vector<Clock> clocks;
+  /// By kind and warp.
+  std::vector<Moment> fences[2];
+  uint32_t numFences = 0;
 };
 
 } // namespace mlir::diffattn::reference

@@ -8,7 +8,7 @@
 
 #include "Machine.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -19,21 +19,24 @@ using namespace mlir::diffattn::reference;
 // Buffers
 //===----------------------------------------------------------------------===//
 
-static const SharedBuffer &getBuffer(Machine &machine, Value value) {
+const SharedBuffer &reference::getBuffer(Machine &machine, Value value) {
   return std::get<SharedBuffer>(machine.get(value));
 }
 
-/// "element 3x8 of slot 1 of the buffer allocated at f.mlir:12:3".
-static std::string describe(const SharedBuffer &buffer,
-                            ArrayRef<int64_t> index) {
+std::string reference::describe(const SharedBuffer &buffer) {
   tile::AllocOp alloc = buffer.alloc;
-  std::string text = "element (" + stringifyShape(index) + ") of ";
+  std::string text;
   if (alloc.getBuffer().getType().getSlots() > 1)
     text += "slot " + std::to_string(buffer.slot) + " of ";
   text += "the buffer";
   if (auto loc = alloc.getLoc()->findInstanceOf<FileLineColLoc>())
     text += " allocated in line " + std::to_string(loc.getLine());
   return text;
+}
+
+static std::string describe(const SharedBuffer &buffer,
+                            ArrayRef<int64_t> index) {
+  return "element (" + stringifyShape(index) + ") of " + describe(buffer);
 }
 
 static LogicalResult failAccess(Machine &machine, Operation *op, StringRef verb,
@@ -106,6 +109,8 @@ static FailureOr<SmallVector<char, 16>> readChunk(Machine &machine,
 }
 
 static LogicalResult executeAsyncCopy(Machine &machine, tile::AsyncCopyOp op) {
+  if (machine.worker().isInRole)
+    return machine.fail(op, "is for all threads of the block, but in a role");
   const GlobalView &view = std::get<GlobalView>(machine.get(op.getSource()));
   const SharedBuffer &dest = getBuffer(machine, op.getDest());
   int64_t width = dest.type.getElementBytes(), chunk = 16 / width;
@@ -124,8 +129,9 @@ static LogicalResult executeAsyncCopy(Machine &machine, tile::AsyncCopyOp op) {
       return failure();
     int64_t address =
         dest.address + dest.type.getLayout().getByteOffset(element, width);
-    if (auto error = machine.shared().beginCopy(worker.number, address,
-                                                bytes->size(), dest.identity))
+    if (auto error =
+            machine.shared().beginCopy(worker.number, worker.number, address,
+                                       bytes->size(), dest.identity))
       return failAccess(machine, op, "overwrites", dest, element, *error);
     worker.openCopies.push_back({address, *bytes});
     return success();
@@ -141,9 +147,10 @@ static LogicalResult executeCommit(Machine &machine) {
 
 static LogicalResult executeWait(Machine &machine, tile::AsyncWaitOp op) {
   Worker &worker = machine.worker();
+  uint32_t now = machine.shared().now(worker.number).time;
   while (worker.groups.size() > op.getPending()) {
     for (const PendingCopy &copy : worker.groups.front())
-      machine.shared().endCopy(worker.number, copy.address, copy.bytes);
+      machine.shared().endCopy(worker.number, now, copy.address, copy.bytes);
     worker.groups.pop_front();
   }
   return success();
@@ -153,30 +160,51 @@ static LogicalResult executeWait(Machine &machine, tile::AsyncWaitOp op) {
 // Reads and writes
 //===----------------------------------------------------------------------===//
 
+FailureOr<Tensor> reference::readElements(
+    Machine &machine, const SharedBuffer &buffer, ArrayRef<int64_t> offsets,
+    ArrayRef<int64_t> shape,
+    llvm::function_ref<SharedMemory::Error(int64_t, MutableArrayRef<char>)>
+        read,
+    std::string &why) {
+  DType dtype = *getDType(buffer.type.getElementType());
+  SmallVector<int64_t> strides = computeSuffixProduct(buffer.type.getShape());
+  ArrayRef<int64_t> places = machine.getByteOffsets(buffer.type);
+  int64_t first = linearize(offsets, strides);
+  Tensor result(shape);
+  Slot *out = result.mutableData();
+  char storage[8];
+  MutableArrayRef<char> bytes(storage, getByteWidth(dtype));
+  if (failed(forEachIndex(shape, [&](ArrayRef<int64_t> index, int64_t number) {
+        int64_t place = places[first + linearize(index, strides)];
+        if (auto error = read(buffer.address + place, bytes)) {
+          SmallVector<int64_t> element(index);
+          for (auto [e, offset] : llvm::zip_equal(element, offsets))
+            e += offset;
+          why = "reads " + ::describe(buffer, element) + ", " + *error;
+          return failure();
+        }
+        out[number] = decode(dtype, storage);
+        return success();
+      })))
+    return failure();
+  return result;
+}
+
 FailureOr<Tensor> reference::readBuffer(Machine &machine, Operation *op,
                                         const SharedBuffer &buffer,
                                         ArrayRef<int64_t> offsets,
                                         ArrayRef<int64_t> shape) {
-  DType dtype = *getDType(buffer.type.getElementType());
-  int64_t width = getByteWidth(dtype);
-  Tensor result(shape);
-  Slot *out = result.mutableData();
-  SmallVector<int64_t> element(shape.size());
-  char bytes[8];
-  if (failed(forEachIndex(shape, [&](ArrayRef<int64_t> index, int64_t number) {
-        for (auto [e, i, offset] : llvm::zip_equal(element, index, offsets))
-          e = i + offset;
-        int64_t address = buffer.address +
-                          buffer.type.getLayout().getByteOffset(element, width);
-        if (auto error = machine.shared().read(machine.worker().number, address,
-                                               MutableArrayRef(bytes, width),
-                                               buffer.identity))
-          return failAccess(machine, op, "reads", buffer, element, *error);
-        out[number] = decode(dtype, bytes);
-        return success();
-      })))
-    return failure();
-  return machine.unify(op, std::move(result));
+  std::string why;
+  FailureOr<Tensor> result = readElements(
+      machine, buffer, offsets, shape,
+      [&](int64_t address, MutableArrayRef<char> bytes) {
+        return machine.shared().read(machine.worker().number, address, bytes,
+                                     buffer.identity);
+      },
+      why);
+  if (failed(result))
+    return machine.fail(op, why);
+  return machine.unify(op, std::move(*result));
 }
 
 static LogicalResult executeLocalLoad(Machine &machine, tile::LocalLoadOp op) {
@@ -193,23 +221,51 @@ static LogicalResult executeLocalStore(Machine &machine,
                                        tile::LocalStoreOp op) {
   const SharedBuffer &dest = getBuffer(machine, op.getDest());
   const Tensor &value = machine.getTensor(op.getValue());
-  ArrayRef<unsigned> owners = machine.getOwners(op.getValue().getType());
+  ArrayRef<uint32_t> holders = machine.getHolders(op.getValue().getType());
   DType dtype = *getDType(dest.type.getElementType());
   int64_t width = getByteWidth(dtype);
-  unsigned self = machine.worker().number;
   char bytes[8];
   return forEachIndex(
       value.getShape(), [&](ArrayRef<int64_t> index, int64_t number) {
-        if (owners[number] != self)
+        if (!machine.isOwner(holders[number]))
           return success();
         encode(dtype, value.data()[number], bytes);
         int64_t address =
             dest.address + dest.type.getLayout().getByteOffset(index, width);
-        if (auto error = machine.shared().write(
-                self, address, ArrayRef(bytes, width), dest.identity))
+        if (auto error =
+                machine.shared().write(machine.worker().number, address,
+                                       ArrayRef(bytes, width), dest.identity))
           return failAccess(machine, op, "overwrites", dest, index, *error);
         return success();
       });
+}
+
+static LogicalResult executeWriteScalars(Machine &machine,
+                                         tile::WriteScalarsOp op) {
+  const SharedBuffer &dest = getBuffer(machine, op.getDest());
+  ArrayRef<int64_t> places = machine.getByteOffsets(dest.type);
+  for (auto [i, value] : llvm::enumerate(op.getValues())) {
+    char bytes[4];
+    encode(DType::I32, *machine.getTensor(value).data(), bytes);
+    if (auto error = machine.shared().write(machine.worker().number,
+                                            dest.address + places[i], bytes,
+                                            dest.identity))
+      return failAccess(machine, op, "overwrites", dest,
+                        {static_cast<int64_t>(i)}, *error);
+  }
+  return success();
+}
+
+static LogicalResult executeReadScalars(Machine &machine,
+                                        tile::ReadScalarsOp op) {
+  const SharedBuffer &source = getBuffer(machine, op.getSource());
+  FailureOr<Tensor> numbers =
+      readBuffer(machine, op, source, {0}, source.type.getShape());
+  if (failed(numbers))
+    return failure();
+  for (auto [i, value] : llvm::enumerate(op.getValues()))
+    machine.setInt(value, numbers->data()[i].i);
+  return success();
 }
 
 MaybeResult reference::executeSharedOp(Machine &machine, Operation *op) {
@@ -226,6 +282,12 @@ MaybeResult reference::executeSharedOp(Machine &machine, Operation *op) {
       })
       .Case([&](tile::LocalStoreOp store) {
         return executeLocalStore(machine, store);
+      })
+      .Case([&](tile::WriteScalarsOp write) {
+        return executeWriteScalars(machine, write);
+      })
+      .Case([&](tile::ReadScalarsOp read) {
+        return executeReadScalars(machine, read);
       })
       .Default(std::nullopt);
 }

@@ -10,7 +10,7 @@
 
 #include "Machine.h"
 #include "diffattn/Reference/Inputs.h"
-#include "mlir/IR/IRMapping.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/Support/MathExtras.h"
 #include <numeric>
 
@@ -62,13 +62,58 @@ bool reference::isWritten(gpu::GPUFuncOp kernel, unsigned parameter) {
   return false;
 }
 
+/// What `diffattn_tile.map` says of a tensor map. Without `argument` the map
+/// describes an argument of its own.
+struct MapInfo {
+  std::optional<unsigned> argument;
+  SmallVector<int64_t> dims;
+};
+
+static llvm::Expected<MapInfo> getMapInfo(gpu::GPUFuncOp kernel,
+                                          unsigned parameter) {
+  auto type =
+      cast<tile::TensorMapType>(kernel.getArgument(parameter).getType());
+  int64_t rank = type.getBox().size();
+  MapInfo info;
+  llvm::append_range(info.dims, llvm::seq(rank));
+  auto attr =
+      kernel.getArgAttrOfType<DictionaryAttr>(parameter, tile::attr::map);
+  if (!attr)
+    return info;
+  if (auto dims = attr.getAs<DenseI64ArrayAttr>("dims"))
+    info.dims = llvm::to_vector(dims.asArrayRef());
+  bool isLegal = isPermutationVector(info.dims) &&
+                 info.dims.size() == type.getBox().size();
+  if (auto argument = attr.getAs<IntegerAttr>("argument")) {
+    info.argument = argument.getInt();
+    auto memref =
+        *info.argument < kernel.getNumArguments()
+            ? dyn_cast<MemRefType>(kernel.getArgument(*info.argument).getType())
+            : MemRefType();
+    isLegal &= memref && memref.getRank() == rank &&
+               memref.getElementType() == type.getElementType();
+  }
+  if (!isLegal)
+    return llvm::createStringError("parameter " + Twine(parameter) +
+                                   " of kernel '" + kernel.getName() +
+                                   "' has a malformed " + tile::attr::map);
+  return info;
+}
+
+bool reference::isImplicit(gpu::GPUFuncOp kernel, unsigned parameter) {
+  auto map =
+      kernel.getArgAttrOfType<DictionaryAttr>(parameter, tile::attr::map);
+  return (map && map.contains("argument")) ||
+         kernel.getArgAttr(parameter, tile::attr::counters);
+}
+
 /// The numbers of parameters that are read, or of those written in the order of
 /// the results that they stand for.
 static SmallVector<unsigned> getParameters(gpu::GPUFuncOp kernel,
                                            bool written) {
   SmallVector<unsigned> numbers;
   for (unsigned i = 0, e = kernel.getNumArguments(); i < e; ++i)
-    if (isWritten(kernel, i) == written)
+    if (!isImplicit(kernel, i) && isWritten(kernel, i) == written)
       numbers.push_back(i);
   auto result = [&](unsigned i) {
     auto attr = kernel.getArgAttrOfType<IntegerAttr>(i, tile::attr::result);
@@ -80,16 +125,33 @@ static SmallVector<unsigned> getParameters(gpu::GPUFuncOp kernel,
   return numbers;
 }
 
+/// The memory of a parameter; null for a number. What a tensor map describes
+/// has neighbours in its last dimension.
+static MemRefType getMemory(gpu::GPUFuncOp kernel, unsigned parameter) {
+  Type type = kernel.getArgument(parameter).getType();
+  auto map = dyn_cast<tile::TensorMapType>(type);
+  if (!map)
+    return dyn_cast<MemRefType>(type);
+  SmallVector<int64_t> dynamic(map.getBox().size(), ShapedType::kDynamic);
+  SmallVector<int64_t> strides(dynamic);
+  strides.back() = 1;
+  return MemRefType::get(dynamic, map.getElementType(),
+                         StridedLayoutAttr::get(kernel.getContext(),
+                                                ShapedType::kDynamic, strides));
+}
+
+static Type getTensorType(gpu::GPUFuncOp kernel, unsigned parameter) {
+  MemRefType memory = getMemory(kernel, parameter);
+  return memory
+             ? RankedTensorType::get(memory.getShape(), memory.getElementType())
+             : kernel.getArgument(parameter).getType();
+}
+
 SmallVector<Type> reference::getParameterTypes(gpu::GPUFuncOp kernel,
                                                bool written) {
-  return llvm::map_to_vector(
-      getParameters(kernel, written), [&](unsigned i) -> Type {
-        Type type = kernel.getArgument(i).getType();
-        auto memref = dyn_cast<MemRefType>(type);
-        return memref ? RankedTensorType::get(memref.getShape(),
-                                              memref.getElementType())
-                      : type;
-      });
+  return llvm::map_to_vector(getParameters(kernel, written), [&](unsigned i) {
+    return getTensorType(kernel, i);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -121,14 +183,9 @@ chooseStrides(MemRefType type, ArrayRef<int64_t> shape, int64_t width,
 static llvm::Expected<GlobalArray>
 createGlobal(gpu::GPUFuncOp kernel, unsigned number, const Array &array,
              bool written, std::mt19937_64 &random) {
-  Type type = kernel.getArgument(number).getType();
-  auto memref = dyn_cast<MemRefType>(type);
-  if (llvm::Error error = checkArrayType(
-          array,
-          memref ? Type(RankedTensorType::get(memref.getShape(),
-                                              memref.getElementType()))
-                 : type,
-          "parameter " + Twine(number)))
+  MemRefType memref = getMemory(kernel, number);
+  if (llvm::Error error = checkArrayType(array, getTensorType(kernel, number),
+                                         "parameter " + Twine(number)))
     return error;
   int64_t width = getByteWidth(array.getDType());
   GlobalArray global = {number, array.getDType(), {}, {}, {}, {}, {}};
@@ -191,7 +248,8 @@ static llvm::Error readResult(gpu::GPUFuncOp kernel, GlobalArray &global,
 static llvm::Expected<int64_t>
 countBlocks(gpu::GPUFuncOp kernel, ArrayRef<GlobalArray> parameters,
             const TileInterpreterOptions &options) {
-  if (options.numBlocks)
+  bool isPersistent = kernel->hasAttr(tile::attr::persistent);
+  if (options.numBlocks && !isPersistent)
     return *options.numBlocks;
   auto grid = kernel->getAttrOfType<ArrayAttr>(tile::attr::grid);
   if (!grid)
@@ -221,7 +279,80 @@ countBlocks(gpu::GPUFuncOp kernel, ArrayRef<GlobalArray> parameters,
                                      tile::attr::grid);
     count *= llvm::divideCeil(parameters[*argument].shape[*dim], tile);
   }
-  return count;
+  return std::min(count, options.numBlocks.value_or(count));
+}
+
+/// Counters for tiles dealt out at run time, zero before and after.
+static llvm::Error createCounters(gpu::GPUFuncOp kernel,
+                                  std::vector<GlobalArray> &parameters,
+                                  std::mt19937_64 &random) {
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i) {
+    auto type = dyn_cast<MemRefType>(kernel.getArgument(i).getType());
+    if (!type || !kernel.getArgAttr(i, tile::attr::counters))
+      continue;
+    if (!type.hasStaticShape() || !type.getElementType().isInteger(32))
+      return llvm::createStringError("parameter " + Twine(i) +
+                                     " is no memory of i32 for counters");
+    auto zeros = Array::create(DType::I32, type.getShape());
+    if (!zeros)
+      return zeros.takeError();
+    auto global = createGlobal(kernel, i, *zeros, /*written=*/false, random);
+    if (!global)
+      return global.takeError();
+    parameters[i] = std::move(*global);
+  }
+  return llvm::Error::success();
+}
+
+static llvm::Error checkCounters(gpu::GPUFuncOp kernel,
+                                 ArrayRef<GlobalArray> parameters) {
+  for (auto [i, array] : llvm::enumerate(parameters)) {
+    if (!kernel.getArgAttr(i, tile::attr::counters))
+      continue;
+    for (int64_t element = 0; element < array.getNumElements(); ++element) {
+      int64_t count = decode(DType::I32, array.bytes.data() + 4 * element).i;
+      if (array.isDefined[element] && count != 0)
+        return llvm::createStringError("kernel '" + kernel.getName() +
+                                       "' leaves " + Twine(count) +
+                                       " in counter " + Twine(element));
+    }
+  }
+  return llvm::Error::success();
+}
+
+/// What a block gets to see of the parameters.
+static llvm::Expected<SmallVector<RuntimeValue>>
+bindArguments(gpu::GPUFuncOp kernel, MutableArrayRef<GlobalArray> parameters) {
+  SmallVector<RuntimeValue> values;
+  for (auto [i, array] : llvm::enumerate(parameters)) {
+    Type type = kernel.getArgument(i).getType();
+    GlobalView view = {&array, 0, array.shape, array.strides};
+    if (isa<MemRefType>(type)) {
+      values.push_back(view);
+      continue;
+    }
+    if (!isa<tile::TensorMapType>(type)) {
+      Tensor scalar{ArrayRef<int64_t>()};
+      *scalar.mutableData() = decode(array.dtype, array.bytes.data());
+      values.push_back(scalar);
+      continue;
+    }
+    auto info = getMapInfo(kernel, i);
+    if (!info)
+      return info.takeError();
+    if (info->argument) {
+      GlobalArray &base = parameters[*info->argument];
+      view = {&base, 0, base.shape, base.strides};
+    }
+    applyPermutationToVector(view.sizes, info->dims);
+    applyPermutationToVector(view.strides, info->dims);
+    if (view.strides.back() != 1)
+      return llvm::createStringError(
+          "tensor map " + Twine(i) + " of kernel '" + kernel.getName() +
+          "' has an innermost dimension whose elements are no neighbours");
+    values.push_back(view);
+  }
+  return values;
 }
 
 llvm::Error reference::runKernel(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
@@ -244,6 +375,11 @@ llvm::Error reference::runKernel(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
         return global.takeError();
       parameters[number] = std::move(*global);
     }
+  if (llvm::Error error = createCounters(kernel, parameters, random))
+    return error;
+  auto arguments = bindArguments(kernel, parameters);
+  if (!arguments)
+    return arguments.takeError();
   auto numBlocks = countBlocks(kernel, parameters, options);
   if (!numBlocks)
     return numBlocks.takeError();
@@ -255,63 +391,12 @@ llvm::Error reference::runKernel(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
   std::iota(order.begin(), order.end(), 0);
   std::shuffle(order.begin(), order.end(), random);
   for (int64_t block : order)
-    if (failed(machine.runBlock(block, *numBlocks, parameters)))
+    if (failed(machine.runBlock(block, *numBlocks, *arguments)))
       return llvm::createStringError(machine.getError());
+  if (llvm::Error error = checkCounters(kernel, parameters))
+    return error;
   for (auto [number, result] : llvm::zip_equal(written, results))
     if (llvm::Error error = readResult(kernel, parameters[number], result))
       return error;
   return llvm::Error::success();
-}
-
-//===----------------------------------------------------------------------===//
-// Mutations
-//===----------------------------------------------------------------------===//
-
-static bool isSynchronization(Operation *op) {
-  return isa<gpu::BarrierOp, tile::AsyncCommitOp, tile::AsyncWaitOp>(op);
-}
-
-llvm::Expected<MutationReport>
-reference::mutateSynchronization(gpu::GPUFuncOp kernel, ArrayRef<Array> inputs,
-                                 ArrayRef<Array> results,
-                                 const TileInterpreterOptions &options) {
-  llvm::DenseSet<Operation *> reached;
-  TileInterpreterOptions settings = options;
-  settings.reached = &reached;
-  auto run = [&](gpu::GPUFuncOp changed) {
-    SmallVector<Array> outputs(results);
-    return runKernel(changed, inputs, outputs, settings);
-  };
-  if (llvm::Error error = run(kernel))
-    return error;
-  settings.reached = nullptr;
-  MutationReport report;
-  auto tryChange = [&](Operation *op, StringRef change,
-                       llvm::function_ref<void(Operation *)> apply) {
-    IRMapping mapping;
-    OwningOpRef<Operation *> clone = kernel->clone(mapping);
-    apply(mapping.lookup(op));
-    ++report.numMutations;
-    if (llvm::Error error = run(cast<gpu::GPUFuncOp>(*clone)))
-      llvm::consumeError(std::move(error));
-    else
-      report.survivors.push_back({op, change.str()});
-  };
-  SmallVector<Operation *> ops;
-  kernel.walk([&](Operation *op) {
-    if (!isSynchronization(op))
-      return;
-    if (reached.contains(op))
-      ops.push_back(op);
-    else
-      ++report.numUnreached;
-  });
-  for (Operation *op : ops) {
-    tryChange(op, "removed", [](Operation *changed) { changed->erase(); });
-    if (auto wait = dyn_cast<tile::AsyncWaitOp>(op))
-      tryChange(op, "weakened", [&](Operation *changed) {
-        cast<tile::AsyncWaitOp>(changed).setPending(wait.getPending() + 1);
-      });
-  }
-  return report;
 }

@@ -57,7 +57,24 @@ struct SharedBuffer {
   int64_t identity = 0;
 };
 
-using RuntimeValue = std::variant<Tensor, GlobalView, SharedBuffer>;
+/// Barriers with phases; the first one's number among those of the kernel.
+struct BarrierArray {
+  unsigned first = 0;
+};
+
+/// A tensor that is not defined, and why. Nothing but control flow may use it.
+struct Poison {
+  std::string why;
+};
+
+/// A product under way, the `number`-th of its team.
+struct PendingProduct {
+  uint32_t number = 0;
+  std::variant<Tensor, Poison> result;
+};
+
+using RuntimeValue = std::variant<Tensor, GlobalView, SharedBuffer,
+                                  BarrierArray, PendingProduct, Poison>;
 
 /// One element in memory, as a slot and back; floats are rounded.
 Slot decode(DType dtype, const char *bytes);

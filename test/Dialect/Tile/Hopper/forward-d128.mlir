@@ -16,7 +16,7 @@
 // TILE-NOT: diffattn_tile.dot_async
 
 // CHECK-LABEL: gpu.func @forward
-// CHECK-SAME: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 128 : i64}
+// CHECK-SAME: !llvm.ptr {{[{].*}}llvm.align = 64 : i64, llvm.dereferenceable = 128 : i64}
 // CHECK: nvvm.mbarrier.init
 // CHECK: nvvm.fence.mbarrier.init
 // CHECK: gpu.barrier
@@ -53,6 +53,9 @@
 
 #tail = affine_set<(m, r, k)[keys] : (keys - k - 1 >= 0)>
 
+// Arguments are batch x token x head x channel, boxes have the heads first.
+#token_rows = {dims = array<i64: 0, 2, 1, 3>}
+
 !query_map = !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>
 !key_map = !diffattn_tile.tensor_map<1x1x80x64xbf16, swizzle = 128>
 !query_ring = !diffattn_tile.buffer<6 x [32x2x128xbf16], #query>
@@ -80,7 +83,9 @@
 module attributes {gpu.container_module} {
 gpu.module @kernels {
 gpu.func @forward(
-    %query_map: !query_map, %key_map: !key_map, %value_map: !key_map,
+    %query_map: !query_map {diffattn_tile.map = #token_rows},
+    %key_map: !key_map {diffattn_tile.map = #token_rows},
+    %value_map: !key_map {diffattn_tile.map = #token_rows},
     %lambda: !lambda, %output: !output,
     %num_keys: i32, %pairs_per_kv: i32, %scale: f32)
     kernel attributes {diffattn_tile.warps = 16 : i64} {
