@@ -32,6 +32,8 @@ struct GPUProblem {
   int64_t branches, pairsPerGroup, headDim, valueDim;
   std::optional<int64_t> queryLength, keyLength;
   bool masked;
+  /// Keys that a row sees besides its own at most, where the mask is a window.
+  std::optional<int64_t> window = std::nullopt;
 };
 
 /// What `#diffattn.schedule` says for a GPU; 0 leaves a choice open.

@@ -26,9 +26,9 @@ bool usesTeams(const GPUTarget &target, const GPUProblem &problem,
 
 /// The best schedule of teams that completes `fixed`. The error names one rule,
 /// what was expected and found, and the nearest legal value.
-llvm::Expected<GPUScheduleChoice>
-chooseTeamSchedule(const GPUTarget &target, const GPUProblem &problem,
-                   const GPUSchedule &fixed);
+llvm::Expected<GPUScheduleChoice> chooseTeamSchedule(const GPUTarget &target,
+                                                     const GPUProblem &problem,
+                                                     const GPUSchedule &fixed);
 
 } // namespace mlir::diffattn
 

@@ -37,8 +37,8 @@ static constexpr int64_t maxAccumulators = 128, maxScores = 64;
 
 bool GPUSchedule::operator==(const GPUSchedule &other) const {
   auto tie = [](const GPUSchedule &s) {
-    return std::tie(s.queryTile, s.pairs, s.keyTile, s.warps, s.stages,
-                    s.teams, s.order);
+    return std::tie(s.queryTile, s.pairs, s.keyTile, s.warps, s.stages, s.teams,
+                    s.order);
   };
   return tie(*this) == tie(other);
 }

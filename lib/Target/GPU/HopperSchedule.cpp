@@ -72,6 +72,10 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
     schedule = {teamRows / problem.branches, 1, 128, 4, 4, 3};
   else if (dim <= 128)
     schedule = {teamRows / problem.branches, 1, 80, 4, 3, 3};
+  // A few blocks of keys: what the window cuts off of them counts.
+  constexpr int64_t narrow = 1024;
+  if (problem.window && *problem.window <= narrow && dim > 64)
+    schedule.keyTile = 64;
   for (int64_t GPUSchedule::*field :
        {&GPUSchedule::queryTile, &GPUSchedule::pairs, &GPUSchedule::keyTile,
         &GPUSchedule::warps, &GPUSchedule::stages, &GPUSchedule::teams})
@@ -117,9 +121,17 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
         std::max<int64_t>(16, spare * 4 / 3 / 16 * 16),
         llvm::formatv("about {0} registers of a thread for {1} teams", budget,
                       schedule.teams));
-  if (resources.sharedBytes > target.sharedBytesPerBlock)
-    return makeError("stages", schedule.stages,
-                     std::max<int64_t>(1, schedule.stages - 1),
+  auto fits = [&](int64_t stages) {
+    GPUSchedule other = schedule;
+    other.stages = stages;
+    return getTeamResources(target, problem, other).sharedBytes <=
+           target.sharedBytesPerBlock;
+  };
+  int64_t nearest = schedule.stages;
+  while (nearest > 1 && !fits(nearest))
+    --nearest;
+  if (!fits(schedule.stages))
+    return makeError("stages", schedule.stages, nearest,
                      llvm::formatv("at most {0} bytes of shared memory",
                                    target.sharedBytesPerBlock));
   GPUScheduleChoice choice{schedule, resources, 0, ""};

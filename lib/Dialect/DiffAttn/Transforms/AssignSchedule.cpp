@@ -180,32 +180,33 @@ static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
                      getStaticSize(op.getQuery(), 1),
                      getStaticSize(op.getKey(), 1),
                      !op.getEffectiveMask().isNone()};
+  if (MaskAttr mask = op.getEffectiveMask(); mask.getLeft() && mask.getRight())
+    if (int64_t size;
+        !llvm::AddOverflow(*mask.getLeft(), *mask.getRight(), size))
+      problem.window = std::max<int64_t>(size, 0);
   llvm::Expected<GPUScheduleChoice> choice =
       chooseSchedule(target, problem, fixed, rank);
   if (!choice)
     return op.emitOpError() << llvm::toString(choice.takeError());
   const GPUSchedule &schedule = choice->schedule;
-  op.setScheduleAttr(ScheduleAttr::get(op.getContext(), schedule.queryTile,
-                                       schedule.pairs, schedule.keyTile,
-                                       schedule.warps, schedule.stages,
-                                       schedule.teams
-                                           ? std::optional(schedule.teams)
-                                           : std::nullopt,
-                                       schedule.order.empty()
-                                           ? StringAttr()
-                                           : StringAttr::get(op.getContext(),
-                                                             schedule.order)));
+  op.setScheduleAttr(ScheduleAttr::get(
+      op.getContext(), schedule.queryTile, schedule.pairs, schedule.keyTile,
+      schedule.warps, schedule.stages,
+      schedule.teams ? std::optional(schedule.teams) : std::nullopt,
+      schedule.order.empty()
+          ? StringAttr()
+          : StringAttr::get(op.getContext(), schedule.order)));
   const GPUResources &resources = choice->resources;
   remark::passed(op.getLoc(),
                  remark::RemarkOpts::name("schedule").category(passName))
-      << remark::add("tile of {0} query rows x {1} pairs, {2} keys, on {3} "
-                     "warps with {4} stages{5}",
-                     schedule.queryTile, schedule.pairs, schedule.keyTile,
-                     schedule.warps, schedule.stages,
-                     schedule.teams ? llvm::formatv(", {0} tiles of a block",
-                                                    schedule.teams)
-                                          .str()
-                                    : std::string())
+      << remark::add(
+             "tile of {0} query rows x {1} pairs, {2} keys, on {3} "
+             "warps with {4} stages{5}",
+             schedule.queryTile, schedule.pairs, schedule.keyTile,
+             schedule.warps, schedule.stages,
+             schedule.teams
+                 ? llvm::formatv(", {0} tiles of a block", schedule.teams).str()
+                 : std::string())
       << remark::reason(
              "about {0} registers of a thread and {1} bytes of "
              "shared memory: {2} allow {3} blocks per SM of {4}; {5}",
@@ -251,11 +252,10 @@ private:
                << " of diffattn-assign-schedule to be positive, or 0 to have "
                   "it chosen, but got "
                << value;
-    for (auto [name, value] :
-         {std::pair<StringRef, int64_t>("warps", warps),
-          {"stages", stages},
-          {"teams", teams},
-          {"rank", rank}})
+    for (auto [name, value] : {std::pair<StringRef, int64_t>("warps", warps),
+                               {"stages", stages},
+                               {"teams", teams},
+                               {"rank", rank}})
       if (value && !description.isGPU())
         return getOperation().emitError()
                << "expects option " << name
@@ -266,9 +266,8 @@ private:
   }
 
   LogicalResult assign(AttentionOp op, const TargetDescription &description) {
-    bool overridden =
-        queryTile || pairs || keyTile || warps || stages || teams ||
-        !order.empty();
+    bool overridden = queryTile || pairs || keyTile || warps || stages ||
+                      teams || !order.empty();
     auto *gpu = llvm::dyn_cast<GPUTarget>(&description);
     std::optional<ScheduleAttr> present = op.getSchedule();
     if (present && !overridden && !gpu)
@@ -283,16 +282,22 @@ private:
       return op.emitOpError("has a schedule option that ");
     };
     auto orOne = [](int64_t size) { return size ? size : 1; };
-    if (failed(ScheduleAttr::verify(checked, orOne(queryTile), orOne(pairs),
-                                    orOne(keyTile), orOne(warps),
-                                    orOne(stages), std::nullopt,
-                                    StringAttr())))
+    // An order is one of teams, and those have four warps.
+    bool hasTeams = teams || !order.empty();
+    StringAttr orderAttr =
+        order.empty() ? StringAttr() : StringAttr::get(op.getContext(), order);
+    if (failed(ScheduleAttr::verify(
+            checked, orOne(queryTile), orOne(pairs), orOne(keyTile),
+            hasTeams && !warps ? 4 : orOne(warps), orOne(stages),
+            hasTeams ? std::optional(orOne(teams)) : std::nullopt, orderAttr)))
       return failure();
     if (gpu) {
       GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages, teams, order};
       if (present && !overridden)
-        fixed = {present->getQueryTile(), present->getPairs(),
-                 present->getKeyTile(), present->getWarps().value_or(0),
+        fixed = {present->getQueryTile(),
+                 present->getPairs(),
+                 present->getKeyTile(),
+                 present->getWarps().value_or(0),
                  present->getStages().value_or(0),
                  present->getTeams().value_or(0),
                  present->getOrder() ? present->getOrder().str() : ""};

@@ -110,8 +110,7 @@ static LogicalResult verifyTurn(Operation *op) {
   auto roles = op->getParentOfType<RolesOp>();
   while (roles && region->getParentOp() != roles)
     region = region->getParentRegion();
-  int64_t teams =
-      roles ? roles.getWarpgroups()[region->getRegionNumber()] : 1;
+  int64_t teams = roles ? roles.getWarpgroups()[region->getRegionNumber()] : 1;
   if (teams < 2 || teams > 4)
     return op->emitOpError("expects a role of 2 to 4 teams, but got ") << teams;
   return success();

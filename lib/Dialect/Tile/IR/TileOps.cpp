@@ -143,10 +143,12 @@ LogicalResult StoreOp::verify() {
                       getValue().getType());
 }
 
-LogicalResult CoordinatesOp::inferReturnTypes(
-    MLIRContext *context, std::optional<Location>, ValueRange operands,
-    DictionaryAttr, OpaqueProperties, RegionRange,
-    SmallVectorImpl<Type> &types) {
+LogicalResult CoordinatesOp::inferReturnTypes(MLIRContext *context,
+                                              std::optional<Location>,
+                                              ValueRange operands,
+                                              DictionaryAttr, OpaqueProperties,
+                                              RegionRange,
+                                              SmallVectorImpl<Type> &types) {
   types.assign(operands.size(), IndexType::get(context));
   return success();
 }

@@ -735,9 +735,10 @@ void mlir::diffattn::tile::addHopperTypes(TypeConverter &converter) {
 
 void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
-               LowerTeamBarrier, LowerTakeTurn, LowerPassTurn, LowerTensorCopy, LowerWriteScalars,
-               LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
-               LowerUniform, LowerThreadReduce, LowerWarpAny>(
-      converter, patterns.getContext());
+  patterns
+      .add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
+           LowerTeamBarrier, LowerTakeTurn, LowerPassTurn, LowerTensorCopy,
+           LowerWriteScalars, LowerReadScalars, LowerFetchAdd, LowerDotAsync,
+           LowerDotWait, LowerUniform, LowerThreadReduce, LowerWarpAny>(
+          converter, patterns.getContext());
 }

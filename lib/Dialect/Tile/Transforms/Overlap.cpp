@@ -219,7 +219,13 @@ void ProductOverlap::run() {
 
   // The last second product, after the release of what the loop alone reads.
   builder.setInsertionPointAfter(loop);
-  while (isa<ArriveOp>(&*builder.getInsertionPoint()))
+  auto usesLoop = [&](Operation &op) {
+    return llvm::any_of(op.getOperands(), [&](Value operand) {
+      return operand.getDefiningOp() == loop;
+    });
+  };
+  while (isa<ArriveOp>(&*builder.getInsertionPoint()) &&
+         !usesLoop(*builder.getInsertionPoint()))
     builder.setInsertionPointAfter(&*builder.getInsertionPoint());
   ValueRange results = overlapped.getResults();
   IRMapping end;

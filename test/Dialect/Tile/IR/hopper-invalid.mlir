@@ -1,7 +1,7 @@
 // RUN: diffattn-opt %s --split-input-file --verify-diagnostics
 
 func.func @roles_registers() {
-  // expected-error @+1 {{'diffattn_tile.roles' op needs 90112 registers, but there are 65536}}
+  // expected-error @+1 {{'diffattn_tile.roles' op needs 90112 registers, but a block of 5 warpgroups starts with 61440}}
   diffattn_tile.roles
   role(%a) warpgroups 1 registers 32 {
   },

@@ -81,7 +81,7 @@ gpu.func @chain(%end: index) kernel attributes {diffattn_tile.order = "turns"} {
       %v1 = arith.xori %vs, %one : i32
       scf.yield %o, %v1, %k1 : !heads, i32, i32
     }
-    diffattn_tile.arrive %key_empty[%r#1] : <2>
+    diffattn_tile.arrive %key_empty[%one] : <2>
     %use = math.exp2 %r#0 : !heads
   }
   gpu.return
@@ -98,7 +98,7 @@ gpu.func @chain(%end: index) kernel attributes {diffattn_tile.order = "turns"} {
 // CHECK-NOT: diffattn_tile.dot
 // TURNS-LABEL: gpu.func @single
 // Without an order no turns.
-// TURNS-NOT: turn
+// TURNS-NOT: _turn
 gpu.module @kernels {
 gpu.func @single(%end: index, %a: tensor<64x16xbf16>) kernel {
   %c0 = arith.constant 0 : index

@@ -23,16 +23,11 @@ func.func @frame(%x: tensor<4x?x64xf32>, %y: tensor<4x?x64xf32>) -> (tensor<4x?x
   %n = tensor.dim %x, %c1 : tensor<4x?x64xf32>
   %tiles = affine.apply #ceil()[%n]
   %z = tensor.empty(%n) : tensor<4x?xf32>
-  // CHECK:     %[[BLOCK:.*]] = gpu.block_id x
-  // The number of the block is taken apart in 32 bits, and the last tiles start
-  // first.
-  // CHECK:     %[[NUMBER:.*]] = arith.index_castui %[[BLOCK]] : index to i32
-  // CHECK:     %[[TILES:.*]] = arith.index_castui %{{.*}} : index to i32
-  // CHECK:     arith.remui %[[NUMBER]], %[[TILES]]
-  // CHECK:     arith.subi
+  // Which block computes a tile is for another pass to say.
+  // CHECK:     %[[ID:.*]]:2 = diffattn_tile.coordinates in %{{.*}}, %{{.*}}
   // CHECK:     %[[START:.*]] = affine.apply
   // CHECK:     %[[SIZE:.*]] = affine.min
-  // CHECK:     %[[VIEW:.*]] = memref.subview %[[X]][%[[ID:.*]], %[[START]], 0] [1, %[[SIZE]], 64] [1, 1, 1]
+  // CHECK:     %[[VIEW:.*]] = memref.subview %[[X]][%[[ID]]#0, %[[START]], 0] [1, %[[SIZE]], 64] [1, 1, 1]
   // CHECK-SAME:  to memref<?x64xf32, strided<[?, 1], offset: ?>>
   // Units are dropped, the pad is what lies beyond the run-time size.
   // CHECK:     %[[T:.*]] = diffattn_tile.load %[[VIEW]] : {{.*}} -> tensor<16x64xf32>
@@ -62,9 +57,9 @@ func.func @frame(%x: tensor<4x?x64xf32>, %y: tensor<4x?x64xf32>) -> (tensor<4x?x
       %0 = arith.addf %o, %in : f32
       linalg.yield %0 : f32
     } -> tensor<1x16xf32>
-    // CHECK:     %[[OUT:.*]] = memref.subview %[[Y]][%[[ID]], %[[START]], 0] [1, %[[SIZE]], 64]
+    // CHECK:     %[[OUT:.*]] = memref.subview %[[Y]][%[[ID]]#0, %[[START]], 0] [1, %[[SIZE]], 64]
     // CHECK:     diffattn_tile.store %[[U]], %[[OUT]] : tensor<16x64xf32>, memref<?x64xf32
-    // CHECK:     %[[SUMS:.*]] = memref.subview %[[Z]][%[[ID]], %[[START]]] [1, %[[SIZE]]]
+    // CHECK:     %[[SUMS:.*]] = memref.subview %[[Z]][%[[ID]]#0, %[[START]]] [1, %[[SIZE]]]
     // CHECK:     diffattn_tile.store %[[S]], %[[SUMS]] : tensor<16xf32>, memref<?xf32
     // CHECK:     gpu.return
     %cut = tensor.extract_slice %u[0, 0, 0] [1, %size, 64] [1, 1, 1] : tensor<1x16x64xf32> to tensor<1x?x64xf32>

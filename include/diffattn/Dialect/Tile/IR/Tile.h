@@ -61,8 +61,8 @@ inline constexpr llvm::StringLiteral warps = "diffattn_tile.warps";
 /// Teams of a thread block that compute neighbouring tiles with keys and values
 /// in common, an i64 of the schedule.
 inline constexpr llvm::StringLiteral teams = "diffattn_tile.teams";
-/// In which order teams compute, a string of the schedule: "overlap", "turns" or
-/// "sections" (diffattn-tile-take-turns).
+/// In which order teams compute, a string of the schedule: "overlap", "turns"
+/// or "sections" (diffattn-tile-take-turns).
 inline constexpr llvm::StringLiteral order = "diffattn_tile.order";
 /// Unit attribute: launched with at most one wave of blocks, which go through
 /// the tiles of the grid themselves.
