@@ -9,11 +9,14 @@ cd "$root"
 utils/setup.sh
 utils/build.sh diffattn-compile diffattn-opt
 
-# PTX for sm_80 runs on every NVIDIA GPU since.
+# PTX for sm_80 runs on every NVIDIA GPU since; Hopper has a path of its own.
 target=cpu
 capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n1) || true
 if [[ "${capability%%.*}" =~ ^[0-9]+$ && "${capability%%.*}" -ge 8 ]]; then
   target=sm_80
+fi
+if [[ "$capability" == 9.0 ]]; then
+  target=sm_90a
 fi
 
 dump=build/quickstart

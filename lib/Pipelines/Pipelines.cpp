@@ -227,7 +227,7 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
 
 void mlir::diffattn::buildNVVMStage(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
-  kernels.addNestedPass<gpu::GPUFuncOp>(tile::createTileToNVVMPass());
+  kernels.addPass(tile::createTileToNVVMPass());
   // No canonicalizer while loops are scf.for: a thread carries hundreds of
   // values round, and the patterns for carried values compare all pairs of them
   // whenever something in the loop changes.

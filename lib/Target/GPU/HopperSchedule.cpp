@@ -72,6 +72,9 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
     schedule = {teamRows / problem.branches, 1, 128, 4, 4, 3};
   else if (dim <= 128)
     schedule = {teamRows / problem.branches, 1, 80, 4, 3, 3};
+  // Accumulators of 256 columns leave little else.
+  if (dim > 192)
+    schedule.keyTile = 64;
   // A few blocks of keys: what the window cuts off of them counts.
   constexpr int64_t narrow = 1024;
   if (problem.window && *problem.window <= narrow && dim > 64)

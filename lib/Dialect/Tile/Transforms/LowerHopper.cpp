@@ -225,28 +225,18 @@ Value createTurnBarrier(OpBuilder &builder, Operation *op, bool isNext) {
                                createI32(builder, loc, firstTurnBarrier));
 }
 
-struct LowerTakeTurn : OpConversionPattern<TakeTurnOp> {
-  using OpConversionPattern::OpConversionPattern;
+template <typename Op>
+struct LowerTurn : OpConversionPattern<Op> {
+  using OpConversionPattern<Op>::OpConversionPattern;
   LogicalResult
-  matchAndRewrite(TakeTurnOp op, OneToNOpAdaptor,
+  matchAndRewrite(Op op, typename OpConversionPattern<Op>::OneToNOpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
+    // Two teams meet at a barrier: one waits, the other goes on.
+    constexpr bool passes = std::is_same_v<Op, PassTurnOp>;
     createAsm(rewriter, op.getLoc(), Type(),
-              createTurnBarrier(rewriter, op, /*isNext=*/false),
-              "barrier.sync $0, " + Twine(2 * teamThreads) + ";",
-              "r,~{memory}");
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
-struct LowerPassTurn : OpConversionPattern<PassTurnOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(PassTurnOp op, OneToNOpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    createAsm(rewriter, op.getLoc(), Type(),
-              createTurnBarrier(rewriter, op, /*isNext=*/true),
-              "barrier.arrive $0, " + Twine(2 * teamThreads) + ";",
+              createTurnBarrier(rewriter, op, /*isNext=*/passes),
+              Twine(passes ? "barrier.arrive" : "barrier.sync") + " $0, " +
+                  Twine(2 * teamThreads) + ";",
               "r,~{memory}");
     rewriter.eraseOp(op);
     return success();
@@ -735,10 +725,10 @@ void mlir::diffattn::tile::addHopperTypes(TypeConverter &converter) {
 
 void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns
-      .add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
-           LowerTeamBarrier, LowerTakeTurn, LowerPassTurn, LowerTensorCopy,
-           LowerWriteScalars, LowerReadScalars, LowerFetchAdd, LowerDotAsync,
-           LowerDotWait, LowerUniform, LowerThreadReduce, LowerWarpAny>(
-          converter, patterns.getContext());
+  patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
+               LowerTeamBarrier, LowerTurn<TakeTurnOp>, LowerTurn<PassTurnOp>,
+               LowerTensorCopy, LowerWriteScalars, LowerReadScalars,
+               LowerFetchAdd, LowerDotAsync, LowerDotWait, LowerUniform,
+               LowerThreadReduce, LowerWarpAny>(converter,
+                                                patterns.getContext());
 }

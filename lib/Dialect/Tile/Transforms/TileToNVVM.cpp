@@ -30,11 +30,17 @@ namespace {
 struct TileToNVVMPass
     : diffattn::tile::impl::TileToNVVMPassBase<TileToNVVMPass> {
   void runOnOperation() override {
-    gpu::GPUFuncOp kernel = getOperation();
+    for (auto kernel : getOperation().getOps<gpu::GPUFuncOp>())
+      if (failed(lower(kernel)))
+        return signalPassFailure();
+  }
+
+private:
+  LogicalResult lower(gpu::GPUFuncOp kernel) {
     MLIRContext *context = &getContext();
     auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
     if (!warps)
-      return;
+      return success();
     WalkResult complete = kernel.walk([](Operation *op) -> WalkResult {
       for (Type type : op->getResultTypes())
         if (auto tensor = dyn_cast<RankedTensorType>(type))
@@ -44,7 +50,7 @@ struct TileToNVVMPass
       return WalkResult::advance();
     });
     if (complete.wasInterrupted())
-      return signalPassFailure();
+      return failure();
 
     convertTensorMaps(kernel);
     ThreadTypeConverter converter(context);
@@ -67,10 +73,11 @@ struct TileToNVVMPass
     config.allowPatternRollback = false;
     if (failed(applyPartialConversion(kernel, target, std::move(patterns),
                                       config)))
-      return signalPassFailure();
+      return failure();
     expandRoles(kernel);
     kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(
         context, {static_cast<int32_t>(warps.getInt() * 32), 1, 1}));
+    return success();
   }
 };
 } // namespace

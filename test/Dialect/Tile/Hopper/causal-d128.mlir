@@ -1,5 +1,5 @@
 // RUN: diffattn-opt %s --verify-roundtrip | FileCheck %s --check-prefix=TILE
-// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-allocate{limit=232448},diffattn-tile-to-nvvm)))' | FileCheck %s
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-allocate{limit=232448}),diffattn-tile-to-nvvm))' | FileCheck %s
 
 // As forward-d128.mlir, with a causal mask. Tiles are dealt out by a counter,
 // the longest first, pairs of heads whose keys fit in the L2 cache together. A

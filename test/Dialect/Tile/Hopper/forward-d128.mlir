@@ -1,5 +1,5 @@
 // RUN: diffattn-opt %s --verify-roundtrip | FileCheck %s --check-prefix=TILE
-// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-allocate{limit=232448},diffattn-tile-to-nvvm)))' | FileCheck %s
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-allocate{limit=232448}),diffattn-tile-to-nvvm))' | FileCheck %s
 
 // The forward kernel for head dimension 128, full attention, as a schedule for
 // sm_90a would leave it: one producer warp, three teams of 32 queries x 2 heads,

@@ -1,4 +1,4 @@
-// RUN: diffattn-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm)))'
+// RUN: diffattn-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(gpu.module(diffattn-tile-to-nvvm))'
 
 gpu.module @kernels {
   gpu.func @layout(%in: memref<8xf32>) kernel attributes {diffattn_tile.warps = 1 : i64} {

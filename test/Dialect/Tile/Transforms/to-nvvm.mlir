@@ -1,6 +1,6 @@
-// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm,canonicalize,cse)))' | FileCheck %s
-// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm)))' -o %t
-// RUN: diffattn-opt %t --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-to-nvvm)))' | diff %t -
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(diffattn-tile-to-nvvm,gpu.func(canonicalize,cse)))' | FileCheck %s
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(diffattn-tile-to-nvvm))' -o %t
+// RUN: diffattn-opt %t --pass-pipeline='builtin.module(gpu.module(diffattn-tile-to-nvvm))' | diff %t -
 
 // One warp: 8 queries x 2 branches by 16 keys.
 #acc = #diffattn_tile.fragment<register = [d2*2, d1*2, d2*2:8], lane = [d2*4:2, d0*8], warp = []>

@@ -319,14 +319,16 @@ def AllocatePass : TilePass<"diffattn-tile-allocate"> {
                         "Shared memory of a thread block, in bytes">];
 }
 
-def TileToNVVMPass : TilePass<"diffattn-tile-to-nvvm"> {
+def TileToNVVMPass : TilePass<"diffattn-tile-to-nvvm",
+                              "::mlir::gpu::GPUModuleOp"> {
   let summary = "Lower tiles to the code of one thread";
   let description = [{
     Requires: layouts assigned, buffers placed, products on registers.
 
     Each tensor becomes one scalar per register of its layout (16-bit floats in
     pairs), each op its instruction: `ldmatrix`, `mma.sync`, `cp.async`,
-    shuffles, `ex2.approx`. Buffers become shared memory addresses. What is left
+    shuffles, `ex2.approx`. Buffers become addresses in one symbol of the module,
+    its shared memory (why this is a pass on the module). What is left
     is `arith`, `scf`, `memref`, `gpu` and `nvvm`.
   }];
   let dependentDialects = [
