@@ -6,8 +6,9 @@
 // DEFINE: %{queries} = 130
 // DEFINE: %{keys} = 250
 // DEFINE: %{options} = --blocks=2
+// DEFINE: %{order} =
 // DEFINE: %{make} = sed 's/MASK/%{mask}/' %s > %t.operator.mlir \
-// DEFINE:   && diffattn-compile %t.operator.mlir --target=sm_90a --compile-to=tile -o %t.kernel.mlir
+// DEFINE:   && diffattn-compile %t.operator.mlir --target=sm_90a %{order} --compile-to=tile -o %t.kernel.mlir
 // DEFINE: %{run} = diffattn-eval %t.kernel.mlir --kernel --input=random:1 --compare=%t.operator.mlir --tolerance=8e-3 \
 // DEFINE:   --shape=0:1x%{queries}x4x128 --shape=1:1x%{keys}x1x128 --shape=2:1x%{keys}x1x128 --shape=3:1x%{queries}x2 \
 // DEFINE:   --result-shape=0:1x%{queries}x2x128 %{options}
@@ -24,6 +25,18 @@
 // Queries that see no key.
 // REDEFINE: %{keys} = 70
 // RUN: %{run} --schedules=3
+//
+// The other orders.
+// REDEFINE: %{keys} = 250
+// REDEFINE: %{order} = --order=turns
+// RUN: %{make}
+// RUN: %{run} --schedules=3
+// REDEFINE: %{order} = --order=sections
+// RUN: %{make}
+// RUN: %{run} --schedules=3
+// REDEFINE: %{keys} = 70
+// REDEFINE: %{order} =
+// RUN: %{make}
 //
 // One block of keys for each tile: every synchronisation that is reached is
 // needed. With more, the wait for a free slot of queries follows from the keys
