@@ -19,6 +19,13 @@
 
 namespace mlir::diffattn {
 
+/// Registers of each thread of the producer and of the teams: no more in all
+/// than a block starts with.
+struct TeamRegisters {
+  int64_t producer, team;
+};
+TeamRegisters getTeamRegisters(int64_t teams);
+
 /// Whether a problem is computed by teams. Not where query rows are so few that
 /// a tile takes several pairs, nor where warps are asked for without teams.
 bool usesTeams(const GPUTarget &target, const GPUProblem &problem,

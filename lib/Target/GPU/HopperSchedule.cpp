@@ -31,13 +31,13 @@ bool mlir::diffattn::usesTeams(const GPUTarget &target,
          (!fixed.queryTile || fixed.queryTile * problem.branches == teamRows);
 }
 
-/// Registers of a thread that may hold scores, probabilities and accumulators:
-/// what is left for addresses, row state and the compiler was measured.
-static int64_t getRegisterBudget(int64_t teams) {
-  constexpr int64_t file = 65536, producer = 32;
-  int64_t all = file / ((teams + 1) * teamThreads) / 8 * 8 * (teams + 1);
-  int64_t share = (all - producer) / teams / 8 * 8;
-  return std::min<int64_t>(share, 240);
+TeamRegisters mlir::diffattn::getTeamRegisters(int64_t teams) {
+  // Registers are dealt in units of 8; the producer needs few, and no thread
+  // may have more than 240.
+  constexpr int64_t file = 65536, unit = 8, few = 32, many = 40, most = 240;
+  int64_t all = file / ((teams + 1) * teamThreads) / unit * unit * (teams + 1);
+  int64_t team = std::min((all - few) / teams / unit * unit, most);
+  return {std::min(all - team * teams, many), team};
 }
 
 static GPUResources getTeamResources(const GPUTarget &target,
@@ -116,7 +116,7 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
         std::clamp<int64_t>(llvm::alignTo(schedule.keyTile, stepKeys), 16, 256),
         "at most 256 keys, a multiple of 16,");
   GPUResources resources = getTeamResources(target, problem, schedule);
-  int64_t budget = getRegisterBudget(schedule.teams);
+  int64_t budget = getTeamRegisters(schedule.teams).team;
   int64_t spare = budget - (resources.registers - schedule.keyTile * 3 / 4);
   if (resources.registers > budget)
     return makeError(

@@ -74,6 +74,13 @@ Value createBarrierAddress(OpBuilder &builder, Location loc, Value barriers,
   return arith::AddIOp::create(builder, loc, barriers, offset);
 }
 
+/// The one that an op of a barrier names.
+template <typename Adaptor>
+Value createBarrierAddress(OpBuilder &builder, Location loc, Adaptor adaptor) {
+  return createBarrierAddress(builder, loc, adaptor.getBarriers().front(),
+                              adaptor.getIndex().front());
+}
+
 //===----------------------------------------------------------------------===//
 // Barriers
 //===----------------------------------------------------------------------===//
@@ -108,9 +115,7 @@ struct LowerArrive : OpConversionPattern<ArriveOp> {
   matchAndRewrite(ArriveOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value address =
-        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
-                             adaptor.getIndex().front());
+    Value address = createBarrierAddress(rewriter, loc, adaptor);
     if (op->getParentOfType<ElectedOp>()) {
       createAsm(rewriter, loc, Type(), address,
                 "mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}");
@@ -132,9 +137,7 @@ struct LowerExpect : OpConversionPattern<ExpectOp> {
   matchAndRewrite(ExpectOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value address =
-        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
-                             adaptor.getIndex().front());
+    Value address = createBarrierAddress(rewriter, loc, adaptor);
     createAsm(rewriter, loc, Type(),
               {address, createI32(rewriter, loc, op.getBytes())},
               "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;",
@@ -150,9 +153,7 @@ struct LowerWait : OpConversionPattern<WaitOp> {
   matchAndRewrite(WaitOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value address =
-        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
-                             adaptor.getIndex().front());
+    Value address = createBarrierAddress(rewriter, loc, adaptor);
     createAsm(rewriter, loc, Type(), {address, adaptor.getPhase().front()},
               "{\n.reg .pred p;\n.reg .b32 n;\nmov.b32 n, 0;\nAGAIN:\n"
               "mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1;\n"
@@ -262,9 +263,7 @@ struct LowerTensorCopy : OpConversionPattern<TensorCopyOp> {
     if (!digits)
       return failure();
     Value barrier = createSharedPointer(
-        rewriter, loc,
-        createBarrierAddress(rewriter, loc, adaptor.getBarriers().front(),
-                             adaptor.getIndex().front()));
+        rewriter, loc, createBarrierAddress(rewriter, loc, adaptor));
     for (int64_t box = 0, end = getNumIndices(digits->second); box < end;
          ++box) {
       SmallVector<int64_t> position(dest.getRank(), 0);

@@ -21,6 +21,7 @@
 #include "TileQueue.h"
 
 #include "diffattn/Dialect/Tile/Transforms/Passes.h"
+#include "diffattn/Target/HopperSchedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -92,6 +93,11 @@ private:
   void createCopy(Operand &operand, Value slot, IRMapping &mapping);
 
   // The teams.
+  /// Has products read a slot instead of the load: waits for it before the
+  /// first op of the block that uses it, where `createSlot` says which one it
+  /// is, and releases it after the last one.
+  void readSlot(Operand &operand, Value phase,
+                function_ref<Value()> createSlot);
   void consumeOnce(Operand &operand, Position &position, Value team);
   void consumeInLoop(scf::ForOp loop, SmallVectorImpl<Position> &positions,
                      ArrayRef<Value> coordinates);
@@ -99,6 +105,9 @@ private:
   void createPassLoop(scf::ForOp loop, Value lower, Value upper,
                       SmallVectorImpl<Position> &positions);
 
+  /// From the coordinates in the teams' program to those of team `team`, where
+  /// the first one has `coordinates`.
+  IRMapping mapToTeam(ArrayRef<Value> coordinates, int64_t team);
   /// Copies what computes `value` in the teams' program to here.
   Value cloneSlice(Value value, IRMapping &mapping);
   /// The union of the loop's ranges over all teams.
@@ -302,6 +311,14 @@ Value Specializer::createTeamCoordinate(Value first, Value team) {
 // Slices
 //===----------------------------------------------------------------------===//
 
+IRMapping Specializer::mapToTeam(ArrayRef<Value> coordinates, int64_t team) {
+  IRMapping mapping;
+  mapping.map(teamCoordinates, coordinates);
+  mapping.map(teamCoordinates.back(),
+              createTeamCoordinate(coordinates.back(), createIndex(team)));
+  return mapping;
+}
+
 Value Specializer::cloneSlice(Value value, IRMapping &mapping) {
   if (Value mapped = mapping.lookupOrNull(value))
     return mapped;
@@ -317,10 +334,7 @@ Value Specializer::cloneSlice(Value value, IRMapping &mapping) {
 Bounds Specializer::createUnion(scf::ForOp loop, ArrayRef<Value> coordinates) {
   Bounds all;
   for (int64_t team = 0; team < teams; ++team) {
-    IRMapping mapping;
-    mapping.map(teamCoordinates, coordinates);
-    mapping.map(teamCoordinates.back(),
-                createTeamCoordinate(coordinates.back(), createIndex(team)));
+    IRMapping mapping = mapToTeam(coordinates, team);
     Value lower = cloneSlice(loop.getLowerBound(), mapping);
     Value upper = cloneSlice(loop.getUpperBound(), mapping);
     all.lower = all.lower ? create<arith::MinSIOp>(all.lower, lower) : lower;
@@ -363,10 +377,7 @@ void Specializer::copyForTeams(Operand &operand, Position &position,
                                ArrayRef<Value> coordinates) {
   Value first = create<arith::MulIOp>(position.slot, createI32(teams));
   for (int64_t team = 0; team < teams; ++team) {
-    IRMapping mapping;
-    mapping.map(teamCoordinates, coordinates);
-    mapping.map(teamCoordinates.back(),
-                createTeamCoordinate(coordinates.back(), createIndex(team)));
+    IRMapping mapping = mapToTeam(coordinates, team);
     Value slot = create<arith::AddIOp>(first, createI32(team));
     WaitOp::create(builder, loc, operand.empty, slot, position.phase);
     createCopy(operand, slot, mapping);
@@ -419,9 +430,8 @@ void Specializer::createProducer(Region &region, TileQueue &queue) {
 // The teams
 //===----------------------------------------------------------------------===//
 
-void Specializer::consumeOnce(Operand &operand, Position &position,
-                              Value team) {
-  // From the first op of the body that uses it to the last.
+void Specializer::readSlot(Operand &operand, Value phase,
+                           function_ref<Value()> createSlot) {
   Block *body = operand.load->getBlock();
   Operation *first = nullptr, *last = nullptr;
   for (Operation *user : operand.load->getUsers()) {
@@ -430,14 +440,22 @@ void Specializer::consumeOnce(Operand &operand, Position &position,
     last = !last || last->isBeforeInBlock(op) ? op : last;
   }
   builder.setInsertionPoint(first);
-  Value slot = create<arith::AddIOp>(
-      create<arith::MulIOp>(position.slot, createI32(teams)), team);
-  WaitOp::create(builder, loc, operand.full, slot, position.phase);
+  Value slot = createSlot();
+  WaitOp::create(builder, loc, operand.full, slot, phase);
   Value buffer = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
   operand.load.getResult().replaceAllUsesWith(buffer);
   operand.load.erase();
   builder.setInsertionPointAfter(last);
   ArriveOp::create(builder, loc, operand.empty, slot);
+}
+
+void Specializer::consumeOnce(Operand &operand, Position &position,
+                              Value team) {
+  Block *body = operand.load->getBlock();
+  readSlot(operand, position.phase, [&]() -> Value {
+    return create<arith::AddIOp>(
+        create<arith::MulIOp>(position.slot, createI32(teams)), team);
+  });
   builder.setInsertionPointToStart(body);
   position = advance(builder, loc, operand.depth, position);
 }
@@ -500,19 +518,8 @@ void Specializer::consumeInLoop(scf::ForOp loop,
     for (auto [operand, position] : llvm::zip_equal(operands, inside)) {
       if (operand.loop != loop)
         continue;
-      Operation *first = nullptr, *last = nullptr;
-      for (Operation *user : operand.load->getUsers()) {
-        first = !first || user->isBeforeInBlock(first) ? user : first;
-        last = !last || last->isBeforeInBlock(user) ? user : last;
-      }
-      builder.setInsertionPoint(first);
-      WaitOp::create(builder, loc, operand.full, position.slot, position.phase);
-      Value buffer =
-          SlotOp::create(builder, loc, operand.slots, toIndex(position.slot));
-      operand.load.getResult().replaceAllUsesWith(buffer);
-      operand.load.erase();
-      builder.setInsertionPointAfter(last);
-      ArriveOp::create(builder, loc, operand.empty, position.slot);
+      Value slot = position.slot;
+      readSlot(operand, position.phase, [&] { return slot; });
       position = advance(builder, loc, operand.depth, position);
     }
     return getValues(inside);
@@ -624,15 +631,12 @@ LogicalResult Specializer::run() {
   queue.createRing();
   FenceOp::create(builder, loc, FenceKind::BarrierInit);
   gpu::BarrierOp::create(builder, loc);
-  // Of the registers that a block starts with, the producer needs few.
-  int64_t all = 65536 / ((teams + 1) * 128) / 8 * 8 * (teams + 1);
-  int64_t share = std::min<int64_t>((all - 32) / teams / 8 * 8, 240);
-  int64_t producerRegisters = std::min<int64_t>(all - share * teams, 40);
+  diffattn::TeamRegisters registers = diffattn::getTeamRegisters(teams);
   OperationState state(loc, RolesOp::getOperationName());
   auto &properties = state.getOrAddProperties<RolesOp::Properties>();
   properties.warpgroups = builder.getDenseI64ArrayAttr({1, teams});
   properties.registers =
-      builder.getDenseI64ArrayAttr({producerRegisters, share});
+      builder.getDenseI64ArrayAttr({registers.producer, registers.team});
   for (int i = 0; i < 2; ++i)
     state.addRegion()->emplaceBlock().addArgument(builder.getI32Type(), loc);
   builder.setInsertionPointAfter(coordinatesOp);
