@@ -217,6 +217,8 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   tile::LazyRescalePassOptions lazy;
   lazy.skipMasked = true;
   kernels.addPass(tile::createLazyRescalePass(lazy));
+  if (overlaps)
+    kernels.addPass(tile::createAssumeMaximaPass());
   addCleanup(kernels);
   // Products as the instruction wants them.
   kernels.addPass(tile::createStartProductsPass());

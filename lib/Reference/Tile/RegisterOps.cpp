@@ -85,6 +85,11 @@ static std::array<int64_t, 3> getExtents(ArrayRef<int64_t> shape, int64_t dim) {
   return extents;
 }
 
+/// What nothing is combined to.
+static double getNeutral(tile::ReduceKind kind) {
+  return kind == tile::ReduceKind::Max ? -INFINITY : 0;
+}
+
 static Tensor reduce(tile::ReduceOp op, const Tensor &source) {
   auto [before, along, after] = getExtents(source.getShape(), op.getDim());
   Tensor result(op.getResult().getType().getShape());
@@ -92,7 +97,7 @@ static Tensor reduce(tile::ReduceOp op, const Tensor &source) {
   bool isSum = op.getKind() == tile::ReduceKind::Add;
   for (int64_t i = 0; i < before; ++i)
     for (int64_t k = 0; k < after; ++k) {
-      double value = isSum ? 0 : -INFINITY;
+      double value = getNeutral(op.getKind());
       for (int64_t j = 0; j < along; ++j) {
         double x = source.doubles()[(i * along + j) * after + k];
         value = isSum ? value + x : std::fmax(value, x);
@@ -119,7 +124,7 @@ static Tensor reduceInThreads(tile::ThreadReduceOp op, const Tensor &source) {
   int64_t parts = result.getShape()[dim];
   bool isSum = op.getKind() == tile::ReduceKind::Add;
   double *out = result.mutableDoubles();
-  std::fill_n(out, result.getNumElements(), isSum ? 0 : -INFINITY);
+  std::fill_n(out, result.getNumElements(), getNeutral(op.getKind()));
   for (int64_t i = 0; i < before; ++i)
     for (int64_t j = 0; j < along; ++j)
       for (int64_t k = 0; k < after; ++k) {

@@ -84,10 +84,10 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
         &GPUSchedule::warps, &GPUSchedule::stages, &GPUSchedule::teams})
     if (fixed.*field)
       schedule.*field = fixed.*field;
-  // Where accumulators are as wide as scores, or narrower, softmax fills the
-  // time of products, and teams had better not do the same at the same time; of
-  // the widest ones two teams leave the matrix unit no rest.
-  schedule.order = dim <= 64 || dim > 192 ? "turns" : "overlap";
+  // Limits of masks take registers, two of them more.
+  if (problem.masked && dim <= 64)
+    schedule.keyTile = problem.window ? 96 : 112;
+  schedule.order = "turns";
   if (!fixed.order.empty())
     schedule.order = fixed.order;
 

@@ -18,7 +18,7 @@
 // PTX-NOT: mma.sync
 // The teams, then the producer.
 // D64: setmaxnreg.inc.sync.aligned.u32 160
-// D64: wgmma.mma_async.sync.aligned.m64n128k16
+// D64: wgmma.mma_async.sync.aligned.m64n112k16
 // D64: barrier.sync {{.*}}, 256
 // D64: wgmma.mma_async.sync.aligned.m64n64k16
 // D64: barrier.arrive {{.*}}, 256

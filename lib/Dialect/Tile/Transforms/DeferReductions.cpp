@@ -41,14 +41,7 @@ static RankedTensorType getPartialType(RankedTensorType source, int64_t dim) {
   auto layout = dyn_cast_if_present<FragmentAttr>(source.getEncoding());
   if (!layout || layout.isThreadLocal(dim))
     return {};
-  FragmentAttr partial = layout.reduceInThread(dim);
-  SmallVector<int64_t> shape(source.getShape());
-  shape[dim] = 1;
-  for (ArrayRef<Digit> digits : {partial.getLanes(), partial.getWarps()})
-    for (const Digit &digit : digits)
-      if (digit.dim == dim)
-        shape[dim] *= digit.extent;
-  return RankedTensorType::get(shape, source.getElementType(), partial);
+  return ThreadReduceOp::getResultType(source, dim);
 }
 
 /// The reduction if `value` is a sum across threads, made in `block`.

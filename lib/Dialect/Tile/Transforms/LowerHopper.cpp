@@ -581,7 +581,7 @@ struct LowerThreadReduce : OpConversionPattern<ThreadReduceOp> {
         op,
         {combineRegisters(rewriter, op.getLoc(), op.getKind(),
                           adaptor.getSource(), *target, to.getNumRegisters(),
-                          op.getKind() == ReduceKind::Max)});
+                          op.getKind() != ReduceKind::Add)});
     return success();
   }
 };

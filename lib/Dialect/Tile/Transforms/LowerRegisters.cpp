@@ -28,15 +28,30 @@ static FragmentAttr getFragment(Type type) {
 
 static Value combine(OpBuilder &builder, Location loc, ReduceKind kind, Value a,
                      Value b) {
-  if (kind == ReduceKind::Add)
+  switch (kind) {
+  case ReduceKind::Add:
     return arith::AddFOp::create(builder, loc, a, b);
-  return LLVM::MaxNumOp::create(builder, loc, a, b);
+  case ReduceKind::Max:
+    return LLVM::MaxNumOp::create(builder, loc, a, b);
+  case ReduceKind::MaxZero:
+    break;
+  }
+  // ptxas makes one instruction of two such maxima.
+  Type bits = builder.getI32Type();
+  auto toBits = [&](Value value) {
+    return LLVM::BitcastOp::create(builder, loc, bits, value).getResult();
+  };
+  Value larger = LLVM::SMaxOp::create(builder, loc, toBits(a), toBits(b));
+  return LLVM::BitcastOp::create(builder, loc, a.getType(), larger);
 }
 
 SmallVector<Value> mlir::diffattn::tile::combineRegisters(
     OpBuilder &builder, Location loc, ReduceKind kind, ValueRange values,
     ArrayRef<int64_t> target, int64_t results, bool inPairs) {
   SmallVector<Value> sums(results), halves(results);
+  if (kind == ReduceKind::MaxZero)
+    sums.assign(results, arith::ConstantOp::create(builder, loc,
+                                                   builder.getF32FloatAttr(0)));
   for (auto [value, i] : llvm::zip_equal(values, target)) {
     Value &sum = sums[i], &half = halves[i];
     if (!sum) {

@@ -30,10 +30,19 @@ static bool handsOver(Operation *op) {
                                        }).wasInterrupted();
 }
 
+/// Whether `op` makes what the next product like `dot` will read from
+/// registers: it will be given the same ones, which `dot` reads until it has
+/// finished.
+static bool takesRegistersOf(Operation *op, DotOp dot) {
+  Type type = dot.getLhs().getType();
+  return isa<RankedTensorType>(type) &&
+         llvm::is_contained(op->getResultTypes(), type);
+}
+
 /// The first op of the block of `op` that uses its result, itself or in a
 /// region, or that may not run before the product has finished; the terminator
 /// if there is none.
-static Operation *findFirstUse(Operation *op) {
+static Operation *findFirstUse(DotOp op) {
   Block *block = op->getBlock();
   Operation *first = nullptr;
   for (Operation *user : op->getUsers()) {
@@ -45,7 +54,7 @@ static Operation *findFirstUse(Operation *op) {
     first = block->getTerminator();
   for (Operation *next = op->getNextNode(); next != first;
        next = next->getNextNode())
-    if (handsOver(next))
+    if (handsOver(next) || takesRegistersOf(next, op))
       return next;
   return first;
 }

@@ -10,7 +10,7 @@
 // Teams of warpgroups where the matrix instruction is theirs. Warps without
 // teams ask for mma.sync.
 
-// CHECK: schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4, stages = 3, teams = 3, order = "overlap">
+// CHECK: schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4, stages = 3, teams = 3, order = "turns">
 // ASKED: schedule<query_tile = 32, pairs = 1, key_tile = 64, warps = 4, stages = 3, teams = 2, order = "sections">
 // MMA: warps = 4
 // MMA-NOT: teams

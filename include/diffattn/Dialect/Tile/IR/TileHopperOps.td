@@ -293,6 +293,11 @@ def Tile_ThreadReduceOp : Tile_Op<"thread_reduce", [Pure]> {
   let results = (outs StaticShapeTensorOf<[F32]>:$result);
   let assemblyFormat = "custom<ReduceKind>($kind) $source `along` $dim attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The type of the result; `source` has a layout.
+    static ::mlir::RankedTensorType
+    getResultType(::mlir::RankedTensorType source, int64_t dim);
+  }];
 }
 
 def Tile_WarpAnyOp : Tile_Op<"warp_any", [Pure]> {

@@ -23,7 +23,8 @@ def Tile_Operand : AnyTypeOf<[Tile_Tensor, Tile_BufferType],
                              "tensor or shared memory buffer">;
 
 def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
-    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">]> {
+    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">,
+    I32EnumAttrCase<"MaxZero", 2, "max_zero">]> {
   let cppNamespace = "::mlir::diffattn::tile";
   let genSpecializedAttr = 0;
 }

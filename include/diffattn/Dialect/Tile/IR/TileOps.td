@@ -191,7 +191,10 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let summary = "Combine the elements along a dimension";
   let description = [{
     The order of additions is fixed by the layout. `max` ignores NaN where the
-    other side is a number.
+    other side is a number. `max_zero` is the largest element, or zero if none is
+    positive: positive floating-point numbers are ordered like the integers of
+    the same bits, and GPUs have an instruction for the larger of three integers
+    (of a NaN only its sign counts then).
 
     ```mlir
     %max = diffattn_tile.reduce max %s along 2 : tensor<64x2x64xf32> -> tensor<64x2xf32>

@@ -147,6 +147,64 @@ def LazyRescalePass : TilePass<"diffattn-tile-lazy-rescale"> {
            "Leave loops with masks alone: after peeling, those are short">];
 }
 
+def AssumeMaximaPass : TilePass<"diffattn-tile-assume-maxima"> {
+  let summary = "Compute a block as if no maximum moved, and again if one did";
+  let description = [{
+    Requires: loops that `diffattn-tile-lazy-rescale` has rewritten, with layouts:
+    a carried maximum `m` that moves when a row's maximum exceeds it by more than
+    a bound, and exponents `s - new`.
+
+    Produces: exponents `e = s - m`, before anything is known of the maxima of
+    this block of keys, and from them weights, sums and what the next product
+    reads. Whether one of them exceeds the bound, each thread finds out for
+    itself, with `thread_reduce max_zero`, and a vote tells the warp. Only if one
+    does, or if a row has no maximum yet, a branch at the end of the block
+    computes maxima of rows, moves `m`, subtracts from `e` what `m` has moved and
+    computes the rest again; accumulators are scaled in the same branch.
+
+    Why: nearly always no row moves. Then all that was computed to find the
+    maximum of a row, the exchange between lanes above all, was for nothing,
+    while exponentials waited for it. Now nothing waits for the vote, all of the
+    block up to the branch can be interleaved, and a maximum that only matters
+    where it is positive can be one of integers, three at a time.
+
+    Why exact: as for `diffattn-tile-lazy-rescale`, any number may be subtracted.
+    Weights computed too early may be infinite, but then nobody reads them.
+    `s - m - (new - m)` instead of `s - new` has one more rounding.
+
+    Costs: exponents stay in registers up to the branch.
+
+    Left alone: maxima of other form; a loop where what depends on exponents is
+    not free of side effects up to the product that reads it.
+
+    ```mlir
+    %row = diffattn_tile.reduce max %s along 2 : tensor<32x2x80xf32, #s> -> tensor<32x2xf32, #row>
+    %new = arith.maxnumf %row, %m : tensor<32x2xf32, #row>
+    %growth = arith.subf %new, %m : tensor<32x2xf32, #row>
+    %moves = arith.cmpf ogt, %growth, %eight : tensor<32x2xf32, #row>
+    %kept = arith.select %moves, %new, %m : tensor<32x2xi1, #row>, tensor<32x2xf32, #row>
+    %any = diffattn_tile.warp_any %moves : tensor<32x2xi1, #row>
+    ```
+    becomes
+    ```mlir
+    %top = diffattn_tile.thread_reduce max_zero %e along 2 : tensor<32x2x80xf32, #s> -> tensor<32x2x4xf32, #part>
+    %exceeds = arith.cmpf ogt, %top, %limit : tensor<32x2x4xf32, #part>
+    %any = diffattn_tile.warp_any %exceeds : tensor<32x2x4xi1, #part>
+    %p = math.exp2 %e : tensor<32x2x80xf32, #s>
+    %weights, %kept = scf.if %any -> (tensor<32x2x80xf32, #s>, tensor<32x2xf32, #row>) {
+      %row = diffattn_tile.reduce max %e along 2 : tensor<32x2x80xf32, #s> -> tensor<32x2xf32, #row>
+      ...
+    } else {
+      scf.yield %p, %m : tensor<32x2x80xf32, #s>, tensor<32x2xf32, #row>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def OverlapPass : TilePass<"diffattn-tile-overlap"> {
   let summary = "Start the first product of an iteration before the second of "
                 "the last";
