@@ -263,23 +263,26 @@ FragmentAttr FragmentAttr::reduceInThread(int64_t dim) const {
                            compress(getWarps(), true));
 }
 
+RankedTensorType ThreadReduceOp::getResultType(RankedTensorType source,
+                                               int64_t dim) {
+  FragmentAttr layout = getLayout(source).reduceInThread(dim);
+  SmallVector<int64_t> shape(source.getShape());
+  shape[dim] = 1;
+  for (ArrayRef<Digit> digits : {layout.getLanes(), layout.getWarps()})
+    for (const Digit &digit : digits)
+      if (digit.dim == dim)
+        shape[dim] *= digit.extent;
+  return RankedTensorType::get(shape, source.getElementType(), layout);
+}
+
 LogicalResult ThreadReduceOp::verify() {
   RankedTensorType source = getSource().getType();
   int64_t dim = getDim();
-  auto layout = dyn_cast_if_present<FragmentAttr>(source.getEncoding());
-  if (dim < 0 || dim >= source.getRank() || !layout)
+  if (dim < 0 || dim >= source.getRank() || !getLayout(source))
     return emitOpError("expects a dimension below ")
            << source.getRank() << " and a source with a layout, but got "
            << dim;
-  FragmentAttr expected = layout.reduceInThread(dim);
-  int64_t size = 1;
-  for (ArrayRef<Digit> digits : {expected.getLanes(), expected.getWarps()})
-    for (const Digit &digit : digits)
-      if (digit.dim == dim)
-        size *= digit.extent;
-  SmallVector<int64_t> shape(source.getShape());
-  shape[dim] = size;
-  auto type = RankedTensorType::get(shape, source.getElementType(), expected);
+  RankedTensorType type = getResultType(source, dim);
   if (getResult().getType() != type)
     return emitOpError("expects a result of type ")
            << type << ", but got " << getResult().getType();

@@ -38,17 +38,10 @@ struct CarriedSum {
 /// What `thread_reduce` makes of `source` along `dim`. Null without a layout,
 /// or if a thread holds all along the dimension: then nothing is left to defer.
 static RankedTensorType getPartialType(RankedTensorType source, int64_t dim) {
-  auto layout = dyn_cast_if_present<FragmentAttr>(source.getEncoding());
+  FragmentAttr layout = getLayout(source);
   if (!layout || layout.isThreadLocal(dim))
     return {};
-  FragmentAttr partial = layout.reduceInThread(dim);
-  SmallVector<int64_t> shape(source.getShape());
-  shape[dim] = 1;
-  for (ArrayRef<Digit> digits : {partial.getLanes(), partial.getWarps()})
-    for (const Digit &digit : digits)
-      if (digit.dim == dim)
-        shape[dim] *= digit.extent;
-  return RankedTensorType::get(shape, source.getElementType(), partial);
+  return ThreadReduceOp::getResultType(source, dim);
 }
 
 /// The reduction if `value` is a sum across threads, made in `block`.

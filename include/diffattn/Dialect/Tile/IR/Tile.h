@@ -42,11 +42,15 @@ namespace mlir::diffattn::tile {
 /// A team is a warpgroup.
 inline constexpr int64_t teamWarps = 4;
 
-/// The layout of a tensor, null before layouts are assigned.
+/// The layout of a tensor, null before layouts are assigned, and for what is no
+/// tensor.
+inline FragmentAttr getLayout(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? dyn_cast_if_present<FragmentAttr>(tensor.getEncoding())
+                : FragmentAttr();
+}
 inline FragmentAttr getLayout(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type ? dyn_cast_if_present<FragmentAttr>(type.getEncoding())
-              : FragmentAttr();
+  return getLayout(value.getType());
 }
 
 /// Discardable attributes of the kernel, a gpu.func.

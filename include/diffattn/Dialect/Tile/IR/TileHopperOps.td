@@ -293,6 +293,10 @@ def Tile_ThreadReduceOp : Tile_Op<"thread_reduce", [Pure]> {
   let results = (outs StaticShapeTensorOf<[F32]>:$result);
   let assemblyFormat = "custom<ReduceKind>($kind) $source `along` $dim attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What becomes of a tensor that has a layout.
+    static RankedTensorType getResultType(RankedTensorType source, int64_t dim);
+  }];
 }
 
 def Tile_WarpAnyOp : Tile_Op<"warp_any", [Pure]> {
