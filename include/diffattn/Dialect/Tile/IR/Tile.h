@@ -81,6 +81,9 @@ inline constexpr llvm::StringLiteral map = "diffattn_tile.map";
 inline constexpr llvm::StringLiteral counters = "diffattn_tile.counters";
 /// Slots of each ring of staged operands, an i64 of the schedule.
 inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
+/// Unit attribute of a loop over the iterations that masks cut
+/// (diffattn-tile-peel-masks).
+inline constexpr llvm::StringLiteral cut = "diffattn_tile.cut";
 /// Of a parameter: "read" or "write".
 inline constexpr llvm::StringLiteral access = "diffattn_tile.access";
 /// Of a written parameter: the number of the function result, an i64.

@@ -233,7 +233,8 @@ def PeelMasksPass : TilePass<"diffattn-tile-peel-masks"> {
     A loop with `mask` ops becomes up to three loops over consecutive ranges:
     iterations before, within and after the range in which all constraints
     hold for every element, the middle one without its masks and what only
-    they need. Constraints whose symbol grows with the induction variable bound
+    they need, the others marked with `diffattn_tile.cut`, so that they are not
+    peeled again. Constraints whose symbol grows with the induction variable bound
     the range from below, those whose symbol falls bound it from above. Masks
     with other symbols stay.
 
