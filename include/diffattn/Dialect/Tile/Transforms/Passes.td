@@ -315,6 +315,14 @@ def AllocatePass : TilePass<"diffattn-tile-allocate"> {
     Gives each `alloc` and `barriers` an offset; buffers whose lifetimes do not overlap may
     share bytes. Writes `diffattn_tile.shared_bytes`. Fails if `limit` bytes do
     not suffice, naming the buffers.
+
+    Counts the bank conflicts of all accesses to each buffer (SharedAccess.h):
+    loads and stores of registers, copies, products that read by descriptor. A
+    remark says how many there are. Swizzles are chosen where buffers are made
+    (`diffattn-tile-stage`, `diffattn-tile-specialize`), because tensor maps and
+    descriptors have to agree; here it is too late for another one. So a buffer with conflicts that
+    another swizzle of its layout would avoid is an error, which names that
+    swizzle. Where none would, the remark says so.
   }];
   let options = [Option<"limit", "limit", "int64_t", /*default=*/"166912",
                         "Shared memory of a thread block, in bytes">];
