@@ -222,6 +222,7 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   kernels.addPass(tile::createStartProductsPass());
   kernels.addPass(tile::createSelectOperandsPass());
   addCleanup(kernels);
+  kernels.addPass(tile::createExchangePass());
   kernels.addPass(tile::createAllocatePass(allocate));
 }
 

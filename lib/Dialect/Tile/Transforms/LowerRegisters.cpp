@@ -418,7 +418,8 @@ struct LowerRenaming : OpConversionPattern<OpTy> {
                                });
     if (failed(origin) || !sameThreads(op, from, to))
       return op.emitOpError("moves elements between threads, from ")
-             << from << " to " << to << ", which is not supported yet";
+             << from << " to " << to
+             << "; run diffattn-tile-exchange on conversions";
     SmallVector<Value> registers =
         unpackRegisters(rewriter, op.getLoc(), adaptor.getSource(), source);
     SmallVector<Value> results;

@@ -71,7 +71,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   gpu.func @exchange(%in: memref<32xf32>) kernel attributes {diffattn_tile.warps = 1 : i64} {
     %s = diffattn_tile.load %in : memref<32xf32> -> tensor<32xf32, #a>
-    // expected-error @below {{'diffattn_tile.convert_layout' op moves elements between threads, from #diffattn_tile.fragment<register = [], lane = [d0*32], warp = []> to #diffattn_tile.fragment<register = [d0*32], lane = [_*32], warp = []>, which is not supported yet}}
+    // expected-error @below {{'diffattn_tile.convert_layout' op moves elements between threads, from #diffattn_tile.fragment<register = [], lane = [d0*32], warp = []> to #diffattn_tile.fragment<register = [d0*32], lane = [_*32], warp = []>; run diffattn-tile-exchange on conversions}}
     // expected-error @below {{failed to legalize operation 'diffattn_tile.convert_layout'}}
     %t = diffattn_tile.convert_layout %s : tensor<32xf32, #a> -> tensor<32xf32, #b>
     gpu.return

@@ -308,8 +308,8 @@ def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
 def Tile_ConvertLayoutOp : Tile_Op<"convert_layout", [Pure]> {
   let summary = "The same tensor in other registers";
   let description = [{
-    Between layouts of one normal form a renaming; otherwise an exchange through
-    shared memory.
+    A renaming where every thread holds the same elements on both sides;
+    otherwise an exchange through shared memory (`diffattn-tile-exchange`).
   }];
   let arguments = (ins Tile_Tensor:$source);
   let results = (outs Tile_Tensor:$result);

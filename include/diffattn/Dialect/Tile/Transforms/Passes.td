@@ -309,6 +309,38 @@ def SelectOperandsPass : TilePass<"diffattn-tile-select-operands"> {
   }];
 }
 
+def ExchangePass : TilePass<"diffattn-tile-exchange"> {
+  let summary = "Move elements between threads through shared memory";
+  let description = [{
+    Requires: layouts (`diffattn-tile-assign-layouts`).
+
+    A `convert_layout` that moves elements to other lanes or warps becomes a
+    `local_store` to a buffer of its own, a barrier and a `local_load`. The
+    buffer's layout is that with the fewest wavefronts for both: any dimension
+    innermost, in panels of up to 128 bytes, under any swizzle.
+
+    In a loop another barrier goes before the store: others may still read what
+    the last iteration stored. Elsewhere one does only if a buffer is dead
+    there, whose place `diffattn-tile-allocate` then gives to this one. In
+    `roles` each team has a slot, and the barriers are those of the team.
+
+    Left alone: conversions that rename registers.
+
+    ```mlir
+    %t = diffattn_tile.convert_layout %s : tensor<64x64xf32, #acc> -> tensor<64x64xf32, #rows>
+    ```
+    becomes
+    ```mlir
+    diffattn_tile.local_store %s, %buffer : tensor<64x64xf32, #acc>, !diffattn_tile.buffer<[64x64xf32], #shared>
+    gpu.barrier
+    %t = diffattn_tile.local_load %buffer[0, 0] : !diffattn_tile.buffer<[64x64xf32], #shared> -> tensor<64x64xf32, #rows>
+    ```
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def AllocatePass : TilePass<"diffattn-tile-allocate"> {
   let summary = "Place buffers in shared memory";
   let description = [{
@@ -319,8 +351,9 @@ def AllocatePass : TilePass<"diffattn-tile-allocate"> {
     Counts the bank conflicts of all accesses to each buffer (SharedAccess.h):
     loads and stores of registers, copies, products that read by descriptor. A
     remark says how many there are. Swizzles are chosen where buffers are made
-    (`diffattn-tile-stage`, `diffattn-tile-specialize`), because tensor maps and
-    descriptors have to agree; here it is too late for another one. So a buffer with conflicts that
+    (`diffattn-tile-stage`, `diffattn-tile-specialize`,
+    `diffattn-tile-exchange`), because tensor maps and descriptors have to
+    agree; here it is too late for another one. So a buffer with conflicts that
     another swizzle of its layout would avoid is an error, which names that
     swizzle. Where none would, the remark says so.
   }];
