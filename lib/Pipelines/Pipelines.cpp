@@ -191,7 +191,9 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   } else { // Reported by the first pass that has the option.
     llvm::consumeError(target.takeError());
   }
-  pm.addPass(tile::createLinalgToTilePass());
+  tile::LinalgToTilePassOptions map;
+  map.elementwise = settings.elementwise;
+  pm.addPass(tile::createLinalgToTilePass(map));
   addCleanup(pm);
   OpPassManager &modules = pm.nest<gpu::GPUModuleOp>();
   OpPassManager &kernels = modules.nest<gpu::GPUFuncOp>();

@@ -58,7 +58,8 @@ std::map<int64_t, SmallVector<int64_t>> elementsByByte(BufferType buffer) {
     }
     int64_t byte = i * buffer.getElementBytes(), line = byte / 128,
             chunk = byte % 128 / 16,
-            perSpan = std::max<int64_t>(buffer.getLayout().getSwizzle() / 16, 1);
+            perSpan =
+                std::max<int64_t>(buffer.getLayout().getSwizzle() / 16, 1);
     chunk ^= line % perSpan;
     elements[line * 128 + chunk * 16 + byte % 16] = point;
   }
@@ -146,8 +147,7 @@ TEST_F(SharedAccessTest, ConflictsThatAreKnown) {
 TEST_F(SharedAccessTest, MatricesAreWhereRegistersWantThem) {
   Type bf16 = builder.getBF16Type();
   for (int64_t columns : {64, 96, 128}) {
-    SharedAttr layout =
-        getOperandLayout(&context, {{0, 80, 1}}, 1, columns, 2);
+    SharedAttr layout = getOperandLayout(&context, {{0, 80, 1}}, 1, columns, 2);
     auto buffer = BufferType::get(&context, 1, {80, columns}, bf16, layout);
     auto elements = elementsByByte(buffer);
     for (bool transposed : {false, true}) {
@@ -169,13 +169,12 @@ TEST_F(SharedAccessTest, MatricesAreWhereRegistersWantThem) {
           int64_t lane = thread % 32, matrix = reg / 2,
                   row = transposed ? lane % 4 * 2 + reg % 2 : lane / 4,
                   column = transposed ? lane / 4 : lane % 4 * 2 + reg % 2;
-          int64_t from = thread / 32 * 32 +
-                         8 * (matrix % access->matricesPerAccess) + row;
+          int64_t from =
+              thread / 32 * 32 + 8 * (matrix % access->matricesPerAccess) + row;
           int64_t byte =
               access->getOffset(from, matrix / access->matricesPerAccess) +
               2 * column;
-          auto point =
-              fragment.getCoordinates(reg, lane, thread / 32, 2);
+          auto point = fragment.getCoordinates(reg, lane, thread / 32, 2);
           point[kDim] += 32;
           EXPECT_EQ(elements[byte], point);
         }
@@ -186,9 +185,9 @@ TEST_F(SharedAccessTest, MatricesAreWhereRegistersWantThem) {
 TEST_F(SharedAccessTest, SwizzlesAreWhatKeepsMatricesFree) {
   // Rows of 128 bytes: without a swizzle all eight rows of a matrix want the
   // same banks, and a narrower swizzle moves only some of them apart.
-  auto tensor = RankedTensorType::get(
-      {64, 16}, builder.getF16Type(),
-      getColumnFragment(&context, 0, 64, 1, 16, 1));
+  auto tensor =
+      RankedTensorType::get({64, 16}, builder.getF16Type(),
+                            getColumnFragment(&context, 0, 64, 1, 16, 1));
   const std::pair<int64_t, int64_t> perMatrix[] = {
       {0, 7}, {32, 3}, {64, 1}, {128, 0}};
   for (auto [swizzle, conflicts] : perMatrix) {
@@ -232,17 +231,19 @@ TEST_F(SharedAccessTest, VectorsAreAsWideAsNeighboursGo) {
 
 TEST_F(SharedAccessTest, CopiesFillTheBufferOnce) {
   for (auto [columns, swizzle] :
-       {std::pair<int64_t, int64_t>{64, 128}, {32, 64}, {16, 32}}) {
-    BufferType buffer =
-        getBuffer({32, columns}, builder.getBF16Type(),
-                  {{1, columns, 1}, {0, 32, 1}}, swizzle);
-    SharedAccess access = getCopyAccess(buffer, 2);
-    std::set<int64_t> places;
-    for (int64_t thread = 0; thread < access.threads; ++thread)
-      for (int64_t i = 0; i < access.count; ++i)
-        places.insert(access.getOffset(thread, i));
-    EXPECT_EQ(static_cast<int64_t>(places.size()), 32 * columns * 2 / 16);
-    EXPECT_EQ(*places.rbegin(), 32 * columns * 2 - 16);
-    EXPECT_EQ(countBankConflicts(access), 0);
-  }
+       {std::pair<int64_t, int64_t>{64, 128}, {32, 64}, {16, 32}})
+    for (bool elementwise : {false, true}) {
+      BufferType buffer = getBuffer({32, columns}, builder.getBF16Type(),
+                                    {{1, columns, 1}, {0, 32, 1}}, swizzle);
+      SharedAccess access = getCopyAccess(buffer, 2, elementwise);
+      int64_t bytes = elementwise ? 2 : 16;
+      EXPECT_EQ(access.bytes, bytes);
+      std::set<int64_t> places;
+      for (int64_t thread = 0; thread < access.threads; ++thread)
+        for (int64_t i = 0; i < access.count; ++i)
+          places.insert(access.getOffset(thread, i));
+      EXPECT_EQ(static_cast<int64_t>(places.size()), 32 * columns * 2 / bytes);
+      EXPECT_EQ(*places.rbegin(), 32 * columns * 2 - bytes);
+      EXPECT_EQ(countBankConflicts(access), 0);
+    }
 }

@@ -101,10 +101,8 @@ static bool matchMatrices(FragmentAttr layout, BufferType buffer,
          (across == Digit{inner.dim, 8, 1} && lanes->second.size() == 1);
 }
 
-std::optional<MatrixAccess>
-mlir::diffattn::tile::getMatrixAccess(RankedTensorType tensor,
-                                      BufferType buffer,
-                                      ArrayRef<int64_t> offsets) {
+std::optional<MatrixAccess> mlir::diffattn::tile::getMatrixAccess(
+    RankedTensorType tensor, BufferType buffer, ArrayRef<int64_t> offsets) {
   FragmentAttr layout = getLayout(tensor);
   bool transposed;
   if (!isPacked(tensor) || !matchMatrices(layout, buffer, transposed))
@@ -118,8 +116,8 @@ mlir::diffattn::tile::getMatrixAccess(RankedTensorType tensor,
                          chunkBytes,
                          {}};
   access.getOffset = [=, rank = tensor.getRank(),
-                      offsets = SmallVector<int64_t>(offsets)](
-                         int64_t thread, int64_t i) {
+                      offsets = SmallVector<int64_t>(offsets)](int64_t thread,
+                                                               int64_t i) {
     int64_t lane = thread % warpSize, row = lane % 8;
     bool isOrigin = i == SharedAccess::origin;
     int64_t matrix = (isOrigin ? 0 : i * perAccess) + lane / 8 % perAccess;
@@ -151,10 +149,9 @@ static bool areRuns(FragmentAttr layout, BufferType buffer,
          (offsets.empty() || offsets[dim] % width == 0);
 }
 
-SharedAccess
-mlir::diffattn::tile::getVectorAccess(RankedTensorType tensor,
-                                      BufferType buffer,
-                                      ArrayRef<int64_t> offsets) {
+SharedAccess mlir::diffattn::tile::getVectorAccess(RankedTensorType tensor,
+                                                   BufferType buffer,
+                                                   ArrayRef<int64_t> offsets) {
   FragmentAttr layout = getLayout(tensor);
   int64_t elementBytes = buffer.getElementBytes();
   auto getOffset = [=, rank = tensor.getRank(),
@@ -173,7 +170,8 @@ mlir::diffattn::tile::getVectorAccess(RankedTensorType tensor,
   while (width > 1 && !areRuns(layout, buffer, offsets, width))
     width /= 2;
   return {layout.getNumWarps() * warpSize, warpSize,
-          layout.getNumRegisters() / width, width * elementBytes, [=](int64_t thread, int64_t i) {
+          layout.getNumRegisters() / width, width * elementBytes,
+          [=](int64_t thread, int64_t i) {
             return getOffset(thread, i == SharedAccess::origin ? i : i * width);
           }};
 }
@@ -199,13 +197,15 @@ static int64_t countBytes(BufferType buffer) {
 }
 
 SharedAccess mlir::diffattn::tile::getCopyAccess(BufferType buffer,
-                                                 int64_t warps) {
-  int64_t chunks = countBytes(buffer) / chunkBytes;
+                                                 int64_t warps,
+                                                 bool elementwise) {
+  int64_t bytes = elementwise ? buffer.getElementBytes() : chunkBytes,
+          chunks = countBytes(buffer) / bytes;
   int64_t threads = std::min(warps * warpSize, chunks);
-  return {threads, std::min(threads, warpSize), chunks / threads, chunkBytes,
+  return {threads, std::min(threads, warpSize), chunks / threads, bytes,
           [=, layout = buffer.getLayout()](int64_t thread, int64_t pass) {
             int64_t chunk = thread + threads * std::max<int64_t>(pass, 0);
-            return layout.applySwizzle(chunkBytes * chunk);
+            return layout.applySwizzle(bytes * chunk);
           }};
 }
 
@@ -245,7 +245,8 @@ mlir::diffattn::tile::getSharedAccess(Operation *op, BufferType slot) {
                             : IntegerAttr();
         if (!warps)
           return std::nullopt;
-        return getCopyAccess(slot, warps.getInt());
+        return getCopyAccess(slot, warps.getInt(),
+                             kernel->hasAttr(attr::elementwise));
       })
       .Case([&](DotAsyncOp) -> Access { return getDescriptorAccess(slot); })
       .Default(std::nullopt);

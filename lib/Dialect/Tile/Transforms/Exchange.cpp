@@ -165,10 +165,9 @@ static LogicalResult exchange(ConvertLayoutOp op, gpu::GPUFuncOp kernel) {
                })
                .begin();
   // Each team of a role has a part of its own.
-  int64_t slots =
-      role ? cast<RolesOp>(role->getParentOp())
-                 .getWarpgroups()[role->getRegionNumber()]
-           : 1;
+  int64_t slots = role ? cast<RolesOp>(role->getParentOp())
+                             .getWarpgroups()[role->getRegionNumber()]
+                       : 1;
   Value memory = AllocOp::create(
       builder, loc,
       BufferType::get(op.getContext(), slots, buffer.getShape(),
@@ -190,9 +189,8 @@ static LogicalResult exchange(ConvertLayoutOp op, gpu::GPUFuncOp kernel) {
     createBarrier();
   LocalStoreOp::create(builder, loc, op.getSource(), memory);
   createBarrier();
-  Value result = LocalLoadOp::create(
-      builder, loc, target, memory,
-      SmallVector<int64_t>(source.getRank(), 0));
+  Value result = LocalLoadOp::create(builder, loc, target, memory,
+                                     SmallVector<int64_t>(source.getRank(), 0));
   op.getResult().replaceAllUsesWith(result);
   op.erase();
   return success();

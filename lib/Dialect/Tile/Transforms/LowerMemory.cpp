@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include <map>
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::diffattn::tile;
@@ -301,8 +302,10 @@ struct LowerStore : OpConversionPattern<StoreOp> {
     GlobalAccess access(rewriter, loc, op.getDest(), type);
     ValueRange values = adaptor.getValue();
     int64_t width = access.layout.getNumRegisters() / values.size();
-    if (width == 2 && !isContiguous(access)) {
-      // Not neighbours in memory: take the pairs apart.
+    bool elementwise =
+        op->getParentOfType<gpu::GPUFuncOp>()->hasAttr(attr::elementwise);
+    if (width == 2 && (elementwise || !isContiguous(access))) {
+      // Not neighbours in memory, or not aligned: take the pairs apart.
       SmallVector<Value> scalars = unpackRegisters(rewriter, loc, values, type);
       storeAll(rewriter, access, scalars, 1);
     } else {
@@ -361,6 +364,35 @@ private:
 // Asynchronous copies
 //===----------------------------------------------------------------------===//
 
+/// Coordinates of the first element of a thread's chunk.
+static SmallVector<Value>
+createChunkCoordinates(OpBuilder &builder, Location loc, ArrayRef<Digit> digits,
+                       Value thread, int64_t perChunk, int64_t rank) {
+  SmallVector<Value> coordinates(rank);
+  int64_t place = 1, total = getNumIndices(digits) / perChunk;
+  bool innermost = true;
+  for (Digit digit : digits) {
+    if (innermost) {
+      digit = {digit.dim, digit.extent / perChunk, perChunk};
+      innermost = false;
+    }
+    Value value = thread;
+    if (place != 1)
+      value = arith::DivUIOp::create(builder, loc, value,
+                                     createI32(builder, loc, place));
+    place *= digit.extent;
+    if (place != total)
+      value = arith::RemUIOp::create(builder, loc, value,
+                                     createI32(builder, loc, digit.extent));
+    value = arith::MulIOp::create(builder, loc, value,
+                                  createI32(builder, loc, digit.stride));
+    Value &sum = coordinates[digit.dim];
+    sum = sum ? arith::AddIOp::create(builder, loc, sum, value).getResult()
+              : value;
+  }
+  return coordinates;
+}
+
 /// Chunks of 16 bytes, dealt out as getCopyAccess says.
 struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -372,9 +404,12 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     int64_t rank = type.getRank(), perChunk = 16 / type.getElementBytes();
     auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
     auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
+    if (kernel->hasAttr(attr::elementwise))
+      return failure();
     if (!warps)
       return op.emitOpError("expects diffattn_tile.warps on the kernel");
-    SharedAccess access = getCopyAccess(type, warps.getInt());
+    SharedAccess access =
+        getCopyAccess(type, warps.getInt(), /*elementwise=*/false);
     int64_t threads = access.threads, passes = access.count,
             chunks = getNumIndices(type.getLayout().getDigits()) / perChunk;
     auto digits = split(type.getLayout().getDigits(), threads * perChunk);
@@ -436,36 +471,6 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
   }
 
 private:
-  /// Coordinates of the first element of a thread's chunk.
-  static SmallVector<Value>
-  createChunkCoordinates(OpBuilder &builder, Location loc,
-                         ArrayRef<Digit> digits, Value thread, int64_t perChunk,
-                         int64_t rank) {
-    SmallVector<Value> coordinates(rank);
-    int64_t place = 1, total = getNumIndices(digits) / perChunk;
-    bool innermost = true;
-    for (Digit digit : digits) {
-      if (innermost) {
-        digit = {digit.dim, digit.extent / perChunk, perChunk};
-        innermost = false;
-      }
-      Value value = thread;
-      if (place != 1)
-        value = arith::DivUIOp::create(builder, loc, value,
-                                       createI32(builder, loc, place));
-      place *= digit.extent;
-      if (place != total)
-        value = arith::RemUIOp::create(builder, loc, value,
-                                       createI32(builder, loc, digit.extent));
-      value = arith::MulIOp::create(builder, loc, value,
-                                    createI32(builder, loc, digit.stride));
-      Value &sum = coordinates[digit.dim];
-      sum = sum ? arith::AddIOp::create(builder, loc, sum, value).getResult()
-                : value;
-    }
-    return coordinates;
-  }
-
   /// Each pass with its coordinates, row by row: steps within a row are
   /// constants, and those between rows all the same.
   static SmallVector<std::pair<SmallVector<int64_t>, int64_t>>
@@ -532,6 +537,116 @@ private:
   }
 };
 
+/// Element by element, through registers. A loop: nobody is in a hurry here,
+/// and code for each element of a tile would be long.
+struct LowerElementCopy : OpConversionPattern<AsyncCopyOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AsyncCopyOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
+    auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
+    if (!kernel->hasAttr(attr::elementwise) || !warps)
+      return failure();
+    Location loc = op.getLoc();
+    BufferType type = op.getDest().getType();
+    SharedAccess access = getCopyAccess(type, warps.getInt(), true);
+    int64_t elements = getNumIndices(type.getLayout().getDigits());
+    if (elements % (warps.getInt() * 32))
+      return op.emitOpError("expects a tile whose ")
+             << elements << " elements divide evenly among "
+             << warps.getInt() * 32 << " threads";
+    GlobalView view(rewriter, loc, op.getSource());
+    SmallVector<Value> extents;
+    for (auto [dim, size] : llvm::enumerate(type.getShape()))
+      extents.push_back(view.getExtent(rewriter, loc, dim, size));
+
+    // As many loads are under way at a time as there are registers to spare.
+    int64_t atATime = std::gcd(access.count, int64_t(4));
+    auto index = [&](int64_t value) {
+      return GlobalView::index(rewriter, loc, value);
+    };
+    Value thread = createThreadId(rewriter, loc);
+    auto loop = scf::ForOp::create(rewriter, loc, index(0), index(access.count),
+                                   index(atATime));
+    OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
+    Value pass = arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                            loop.getInductionVar());
+    Value first = createAddress(builder, loc, thread, pass, access.threads);
+    SmallVector<std::pair<Value, Value>> loaded;
+    for (int64_t i = 0; i < atATime; ++i) {
+      Value element = arith::AddIOp::create(
+          builder, loc, first, createI32(builder, loc, i * access.threads));
+      loaded.emplace_back(element, createElementLoad(builder, loc, view,
+                                                     extents, type, element));
+    }
+    for (auto [element, value] : loaded) {
+      Value address = arith::AddIOp::create(
+          builder, loc, adaptor.getDest().front(),
+          createSwizzledOffset(builder, loc, type, element));
+      LLVM::StoreOp::create(builder, loc, value,
+                            createSharedPointer(builder, loc, address));
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Number `element` of a tile in the order of the buffer, zero beyond the end
+  /// of the view.
+  static Value createElementLoad(OpBuilder &builder, Location loc,
+                                 GlobalView &view, ArrayRef<Value> extents,
+                                 BufferType type, Value element) {
+    SmallVector<Value> coordinates =
+        createChunkCoordinates(builder, loc, type.getLayout().getDigits(),
+                               element, /*perChunk=*/1, type.getRank());
+    Value valid;
+    for (auto [extent, coordinate] : llvm::zip_equal(extents, coordinates)) {
+      if (!extent)
+        continue;
+      if (!coordinate)
+        coordinate = createI32(builder, loc, 0);
+      Value inside = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::slt, coordinate, extent);
+      valid =
+          valid ? arith::AndIOp::create(builder, loc, valid, inside).getResult()
+                : inside;
+    }
+    auto bits = builder.getIntegerType(8 * view.bytes);
+    auto load = [&](OpBuilder &at) -> Value {
+      Value address = view.getThreadAddress(at, loc, coordinates);
+      return LLVM::LoadOp::create(at, loc, bits,
+                                  GlobalView::pointer(at, loc, address));
+    };
+    if (!valid)
+      return load(builder);
+    auto branch = scf::IfOp::create(builder, loc, TypeRange{bits}, valid,
+                                    /*withElseRegion=*/true);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    scf::YieldOp::create(inside, loc, load(inside));
+    OpBuilder beyond = branch.getElseBodyBuilder();
+    Value zero =
+        arith::ConstantOp::create(beyond, loc, beyond.getIntegerAttr(bits, 0));
+    scf::YieldOp::create(beyond, loc, zero);
+    return branch.getResult(0);
+  }
+
+  /// SharedAttr::applySwizzle at run time.
+  static Value createSwizzledOffset(OpBuilder &builder, Location loc,
+                                    BufferType type, Value element) {
+    Value offset = arith::MulIOp::create(
+        builder, loc, element, createI32(builder, loc, type.getElementBytes()));
+    int64_t mask = type.getLayout().getSwizzleMask();
+    if (!mask)
+      return offset;
+    Value line = arith::ShRUIOp::create(builder, loc, offset,
+                                        createI32(builder, loc, 3));
+    line = arith::AndIOp::create(builder, loc, line,
+                                 createI32(builder, loc, mask));
+    return arith::XOrIOp::create(builder, loc, offset, line);
+  }
+};
+
 struct LowerAsyncCommit : OpConversionPattern<AsyncCommitOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -557,5 +672,6 @@ struct LowerAsyncWait : OpConversionPattern<AsyncWaitOp> {
 void mlir::diffattn::tile::populateMemoryPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerLoad, LowerStore, LowerAsyncCopy, LowerAsyncCommit,
-               LowerAsyncWait>(converter, patterns.getContext());
+               LowerElementCopy, LowerAsyncWait>(converter,
+                                                 patterns.getContext());
 }

@@ -72,9 +72,9 @@ struct LowerSlot : OpConversionPattern<SlotOp> {
     Location loc = op.getLoc();
     Value index = arith::IndexCastOp::create(
         rewriter, loc, rewriter.getI32Type(), adaptor.getIndex().front());
-    rewriter.replaceOp(op, createAddress(rewriter, loc,
-                                         adaptor.getRing().front(), index,
-                                         op.getRing().getType().getSlotBytes()));
+    rewriter.replaceOp(
+        op, createAddress(rewriter, loc, adaptor.getRing().front(), index,
+                          op.getRing().getType().getSlotBytes()));
     return success();
   }
 };
@@ -208,8 +208,8 @@ struct LowerVectorLoad : OpConversionPattern<LocalLoadOp> {
       for (int64_t j = 0; j < unit.count; ++j) {
         Value part = loaded;
         if (unit.count > 1)
-          part = LLVM::ExtractElementOp::create(
-              rewriter, loc, loaded, createI32(rewriter, loc, j));
+          part = LLVM::ExtractElementOp::create(rewriter, loc, loaded,
+                                                createI32(rewriter, loc, j));
         values.push_back(VectorUnit::cast(rewriter, loc, part, unit.value));
       }
     }
@@ -243,14 +243,14 @@ struct LowerVectorStore : OpConversionPattern<LocalStoreOp> {
       if (unit.count > 1)
         stored = LLVM::PoisonOp::create(rewriter, loc, unit.memory);
       for (int64_t j = 0; j < unit.count; ++j) {
-        Value part = VectorUnit::cast(rewriter, loc,
-                                      values[i * unit.count + j], unit.integer);
-        stored = unit.count == 1
-                     ? part
-                     : LLVM::InsertElementOp::create(rewriter, loc, stored,
-                                                     part,
-                                                     createI32(rewriter, loc, j))
-                           .getResult();
+        Value part = VectorUnit::cast(rewriter, loc, values[i * unit.count + j],
+                                      unit.integer);
+        stored =
+            unit.count == 1
+                ? part
+                : LLVM::InsertElementOp::create(rewriter, loc, stored, part,
+                                                createI32(rewriter, loc, j))
+                      .getResult();
       }
       Value pointer = offsets->createPointer(
           rewriter, loc, adaptor.getDest().front(), base, i);

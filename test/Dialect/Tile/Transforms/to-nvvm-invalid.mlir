@@ -106,3 +106,16 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#keys = #diffattn_tile.shared<[d1*64, d0*64], swizzle = 128>
+gpu.module @kernels {
+  gpu.func @elements(%g: memref<64x64xbf16>) kernel attributes {diffattn_tile.warps = 3 : i64, diffattn_tile.elementwise} {
+    %k = diffattn_tile.alloc {offset = 0 : i64} : !diffattn_tile.buffer<[64x64xbf16], #keys>
+    // expected-error @below {{'diffattn_tile.async_copy' op expects a tile whose 4096 elements divide evenly among 96 threads}}
+    // expected-error @below {{failed to legalize operation 'diffattn_tile.async_copy'}}
+    diffattn_tile.async_copy %g into %k : memref<64x64xbf16>, !diffattn_tile.buffer<[64x64xbf16], #keys>
+    gpu.return
+  }
+}

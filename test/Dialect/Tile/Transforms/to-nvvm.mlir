@@ -146,4 +146,31 @@ gpu.module @kernels {
     diffattn_tile.store %u, %rest : tensor<16x16xbf16, #runs>, memref<16x16xbf16>
     gpu.return
   }
+
+  // Arguments that begin anywhere: a loop over eight elements of a thread, four
+  // at a time, each under a guard, and their places by the swizzle. Results one
+  // by one.
+  // CHECK-LABEL: gpu.func @elements(
+  // CHECK-NOT:     nvvm.cp.async.shared.global
+  // CHECK:         scf.for %{{.*}} = %c0{{.*}} to %c8{{.*}} step %c4
+  // CHECK-COUNT-4:   llvm.load %{{.*}} : !llvm.ptr<1> -> i16
+  // CHECK:           arith.shrui
+  // CHECK:           arith.andi
+  // CHECK:           arith.xori
+  // CHECK-COUNT-4:   llvm.store %{{.*}}, %{{.*}} : i16, !llvm.ptr<3>
+  // CHECK-NOT:       llvm.store
+  // CHECK:         nvvm.cp.async.commit.group
+  // CHECK-COUNT-8: llvm.store %{{.*}} {alignment = 2 : i64} : bf16, !llvm.ptr<1>
+  // CHECK-NOT:     llvm.store
+  gpu.func @elements(%in: !global, %out: memref<16x16xbf16>) kernel
+      attributes {diffattn_tile.warps = 1 : i64, diffattn_tile.elementwise} {
+    %k = diffattn_tile.alloc {offset = 0 : i64} : !keys
+    diffattn_tile.async_copy %in into %k : !global, !keys
+    diffattn_tile.async_commit
+    diffattn_tile.async_wait 0
+    gpu.barrier
+    %t = diffattn_tile.local_load %k[0, 0] : !keys -> tensor<16x16xbf16, #transposed>
+    diffattn_tile.store %t, %out : tensor<16x16xbf16, #transposed>, memref<16x16xbf16>
+    gpu.return
+  }
 }

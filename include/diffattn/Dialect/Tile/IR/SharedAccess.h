@@ -77,10 +77,11 @@ SharedAccess getVectorAccess(RankedTensorType tensor, BufferType buffer,
 SharedAccess getLoadAccess(RankedTensorType tensor, BufferType buffer,
                            ArrayRef<int64_t> offsets);
 
-/// The chunks of 16 bytes that `warps` warps copy to `buffer`, in the order of
-/// the buffer before the swizzle: thread t of T copies the chunks t, t + T, ...
-/// So a warp's chunks lie in whole rows.
-SharedAccess getCopyAccess(BufferType buffer, int64_t warps);
+/// What the threads of `warps` warps copy to `buffer` by async_copy: chunks of
+/// 16 bytes or, in an element-wise kernel, elements, in the order of the buffer
+/// before the swizzle. Thread t of T copies the chunks t, t + T, ... So a
+/// warp's chunks lie in whole rows.
+SharedAccess getCopyAccess(BufferType buffer, int64_t warps, bool elementwise);
 
 /// How `op` accesses a slot of type `slot`. Nothing for ops whose accesses are
 /// not fixed yet, that move whole lines (tensor copies), and for scalars.

@@ -84,6 +84,9 @@ inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
 /// Unit attribute of a loop over the iterations that masks cut
 /// (diffattn-tile-peel-masks).
 inline constexpr llvm::StringLiteral cut = "diffattn_tile.cut";
+/// Unit attribute of a kernel whose parameters may begin anywhere, and their
+/// rows too: threads access one element of them at a time.
+inline constexpr llvm::StringLiteral elementwise = "diffattn_tile.elementwise";
 /// Of a parameter: "read" or "write".
 inline constexpr llvm::StringLiteral access = "diffattn_tile.access";
 /// Of a written parameter: the number of the function result, an i64.

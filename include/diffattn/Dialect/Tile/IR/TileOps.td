@@ -109,7 +109,9 @@ def Tile_AsyncCopyOp : Tile_Op<"async_copy"> {
     written. The innermost dimension of `source` is contiguous, and 16 bytes
     are moved at a time: addresses and strides are multiples of 16 bytes.
 
-    Becomes `cp.async.cg.shared.global` (PTX ISA, "cp.async").
+    Becomes `cp.async.cg.shared.global` (PTX ISA, "cp.async"); in a kernel with
+    `diffattn_tile.elementwise`, whose addresses and strides are those of
+    elements, loads and stores.
   }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source,
                        Arg<Tile_BufferType, "", [MemWrite]>:$dest);

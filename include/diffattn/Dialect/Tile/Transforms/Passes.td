@@ -41,8 +41,12 @@ def LinalgToTilePass : TilePass<"diffattn-to-tile", "::mlir::ModuleOp"> {
     Unit dimensions are dropped. The left operand of a product is rounded to the
     type of the right one: matrix instructions multiply 16-bit operands.
     Kernels carry the factors of their grid (`diffattn_tile.grid`), their warps
-    and their stages.
+    and their stages. With `elementwise` they accept arguments that begin
+    anywhere and whose rows do (`diffattn_tile.elementwise`): slower, and for
+    schedules without teams.
   }];
+  let options = [Option<"elementwise", "elementwise", "bool", "false",
+                        "Access one element of an argument at a time">];
   let dependentDialects = [
     "::mlir::diffattn::tile::TileDialect", "::mlir::gpu::GPUDialect",
     "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect",
