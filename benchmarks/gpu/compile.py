@@ -7,7 +7,8 @@
 compile.py --compiler build/bin/diffattn-compile --target sm_80 --out DIR [--set bench|prefill|numerics|smoke] [--emit ptx|cubin] [--match TEXT] [-- OPTIONS]
 
 Each kernel gets a folder DIR/NAME with kernel.mlir, kernel.ptx or kernel.cubin,
-and manifest.json. OPTIONS are passed to the compiler.
+and manifest.json; those whose numbers are looked at, another one for arguments that
+are not aligned. OPTIONS are passed to the compiler.
 """
 
 import argparse
@@ -109,10 +110,13 @@ def main():
         folder = arguments.out / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "kernel.mlir").write_text(text)
+        options = list(arguments.options)
+        if arguments.set in ("bench", "prefill"):
+            options.append("--no-fallback")
         start = time.perf_counter()
         result = subprocess.run(
             [arguments.compiler, folder / "kernel.mlir", f"--target={arguments.target}", f"--emit={arguments.emit}",
-             f"--manifest={folder / 'manifest.json'}", "-o", folder / f"kernel.{arguments.emit}", *arguments.options],
+             f"--manifest={folder / 'manifest.json'}", "-o", folder / f"kernel.{arguments.emit}", *options],
             capture_output=True, text=True)
         seconds = time.perf_counter() - start
         print(f"{name:24s} {'ok' if result.returncode == 0 else 'FAILED'} {seconds:.2f} s", flush=True)

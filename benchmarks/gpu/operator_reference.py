@@ -166,7 +166,8 @@ slice of a wider projection. transposed: heads before tokens in memory."""
 class Placed:
     """A tensor as a view into memory that is otherwise full of a known value:
     inputs lie in NaN, so that what is read beside them shows; outputs in
-    sentinels, so that what is written beside them shows."""
+    sentinels, so that what is written beside them shows. What may lie anywhere
+    begins at an odd place, and so do its rows."""
 
     def __init__(self, parameter: Parameter, shape: tuple[int, ...], layout: str, device,
                  filler: float):  # fmt: skip
@@ -184,12 +185,13 @@ class Placed:
             order[1], order[2] = order[2], order[1]
         strides = [0] * len(shape)
         stride = 1
+        skew = 1 if quantum == 1 else 0
         for dim in reversed(order):
             strides[dim] = stride
-            stride = round_up(stride * max(1, sizes[dim]))
+            stride = round_up(stride * max(1, sizes[dim])) + skew
         guard = round_up(4096)
         self.storage = torch.full((guard + stride + guard,), filler, dtype=dtype, device=device)
-        self.view = torch.as_strided(self.storage, shape, strides, guard)
+        self.view = torch.as_strided(self.storage, shape, strides, guard + skew)
         self.before = None
 
     def fill(self, content: torch.Tensor | float) -> Placed:

@@ -339,6 +339,19 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
   return emitError(UnknownLoc::get(&context)) << firstFault;
 }
 
+std::optional<CompilerOptions>
+CompilerInvocation::getElementwiseOptions() const {
+  if (options.from > Phase::Fused)
+    return std::nullopt;
+  CompilerOptions result;
+  result.entry = options.entry;
+  result.from = options.from;
+  StringRef other = llvm::cast<GPUTarget>(*target).elementwiseTarget;
+  result.pipeline.target = other.empty() ? target->name : other.str();
+  result.pipeline.elementwise = true;
+  return result;
+}
+
 FailureOr<std::string> CompilerInvocation::emitLLVMIR() const {
   if (auto *gpu = llvm::dyn_cast<GPUTarget>(target)) {
     FailureOr<gpu::GPUModuleOp> kernels = getKernelModule();

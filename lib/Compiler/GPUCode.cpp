@@ -52,8 +52,10 @@ static std::optional<KernelParameter> getParameter(gpu::GPUFuncOp kernel,
   KernelParameter parameter;
   parameter.shape.assign(memref.getShape().begin(), memref.getShape().end());
   parameter.dtype = *dtype;
-  parameter.accessBytes =
-      getAccessBytes(argument, reference::getByteWidth(*dtype));
+  int64_t elementBytes = reference::getByteWidth(*dtype);
+  parameter.accessBytes = kernel->hasAttr(tile::attr::elementwise)
+                              ? elementBytes
+                              : getAccessBytes(argument, elementBytes);
   parameter.isWritten = access && access.getValue() != "read";
   if (entryResult)
     parameter.result = entryResult.getInt();

@@ -239,6 +239,8 @@ mlir::diffattn::getGPUManifest(const CompilerInvocation &invocation,
       if (!files.cubin.empty())
         json.attribute("cubin", files.cubin);
     });
+    if (!files.fallback.empty())
+      json.attribute("fallback", files.fallback);
     if (sites.size() == 1)
       json.attributeObject("attention",
                            [&] { printAttention(json, sites.front()); });

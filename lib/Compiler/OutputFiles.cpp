@@ -36,9 +36,7 @@ static llvm::Expected<fs::TempFile> writeTemporary(llvm::StringRef path,
   return file;
 }
 
-/// Whether `path` is a stream (standard output, a pipe, /dev/null) that is
-/// written to and not replaced.
-static bool isStream(llvm::StringRef path) {
+bool mlir::diffattn::isStream(llvm::StringRef path) {
   fs::file_status status;
   return path == "-" || (!fs::status(path, status) &&
                          status.type() != fs::file_type::regular_file &&

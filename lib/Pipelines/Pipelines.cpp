@@ -191,7 +191,9 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   } else { // Reported by the first pass that has the option.
     llvm::consumeError(target.takeError());
   }
-  pm.addPass(tile::createLinalgToTilePass());
+  tile::LinalgToTilePassOptions map;
+  map.elementwise = settings.elementwise;
+  pm.addPass(tile::createLinalgToTilePass(map));
   addCleanup(pm);
   OpPassManager &modules = pm.nest<gpu::GPUModuleOp>();
   OpPassManager &kernels = modules.nest<gpu::GPUFuncOp>();
@@ -224,6 +226,7 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
   kernels.addPass(tile::createStartProductsPass());
   kernels.addPass(tile::createSelectOperandsPass());
   addCleanup(kernels);
+  kernels.addPass(tile::createExchangePass());
   kernels.addPass(tile::createAllocatePass(allocate));
 }
 

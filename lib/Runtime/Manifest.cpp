@@ -104,6 +104,8 @@ private:
                                int64_t max);
   void parsePrecondition(const json &object);
   void parseEqual(const json &lists);
+  /// Where the manifest is: the files that it names are beside it.
+  std::string getFolder();
   void parseImage();
 
   const json &root;
@@ -361,13 +363,16 @@ void Parser::parsePrecondition(const json &object) {
   manifest.sizes.push_back(size);
 }
 
+std::string Parser::getFolder() {
+  size_t slash = manifest.path.rfind('/');
+  return slash == std::string::npos ? "" : manifest.path.substr(0, slash + 1);
+}
+
 void Parser::parseImage() {
   const json *image = find(root, "image");
   if (!image || !image->is_object())
     return fail("the manifest needs an object 'image'");
-  size_t slash = manifest.path.rfind('/');
-  std::string folder =
-      slash == std::string::npos ? "" : manifest.path.substr(0, slash + 1);
+  const std::string folder = getFolder();
   if (find(*image, "ptx"))
     manifest.ptx = folder + getString(*image, "ptx", "'image'");
   if (const json *cubin = find(*image, "cubin")) {
@@ -414,6 +419,8 @@ std::string Parser::parse() {
         parseEqual(list);
   }
   parseImage();
+  if (find(root, "fallback"))
+    manifest.fallback = getFolder() + getString(root, "fallback", where);
   return error;
 }
 

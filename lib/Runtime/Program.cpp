@@ -201,26 +201,35 @@ Program::loadUncached(const Driver &driver,
     return capability.getStatus();
 
   std::shared_ptr<Program> program(new Program(driver));
+  // Those that were given come first, then their fallbacks.
+  std::vector<std::pair<std::string, size_t>> files;
+  for (const std::string &file : manifests)
+    files.emplace_back(file, files.size());
   // Modules must not move to another vector: the destructor unloads them.
-  program->variants.reserve(manifests.size());
+  program->variants.reserve(2 * manifests.size());
   std::string entry, targets;
-  for (size_t i = 0; i < manifests.size(); ++i) {
-    Result<Manifest> manifest = Manifest::read(manifests[i]);
+  for (size_t i = 0; i < files.size(); ++i) {
+    auto [file, position] = files[i];
+    Result<Manifest> manifest = Manifest::read(file);
     if (!manifest)
       return manifest.getStatus();
     if (i && manifest->entry != entry)
       return Status(ErrorKind::BadManifest,
-                    "cannot read '" + manifests[i] + "': its entry is '" +
+                    "cannot read '" + file + "': its entry is '" +
                         manifest->entry + "', but the others' is '" + entry +
                         "'");
     entry = manifest->entry;
-    targets += (i ? ", " : "") + manifest->target;
+    const bool isFallback = i >= manifests.size();
+    if (!isFallback)
+      targets += (i ? ", " : "") + manifest->target;
     std::optional<std::string> image = manifest->selectImage(*capability);
     if (!image)
       continue;
+    if (!isFallback && !manifest->fallback.empty())
+      files.emplace_back(manifest->fallback, position);
     Variant &variant = program->variants.emplace_back();
     variant.manifest = std::move(*manifest);
-    variant.position = i;
+    variant.position = position;
     if (Status status = program->loadVariant(variant, *image, device);
         !status.ok())
       return status;

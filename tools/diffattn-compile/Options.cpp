@@ -138,6 +138,11 @@ struct CommandLine {
       "no-ptxas",
       cl::desc("Write PTX without checking its registers with ptxas"),
       cl::cat(compile)};
+  cl::opt<bool> noFallback{
+      "no-fallback",
+      cl::desc("Write no second GPU program beside that of --manifest, for "
+               "arguments that are not aligned to 16 bytes"),
+      cl::cat(compile)};
   cl::opt<std::string> dumpDir{
       "dump-dir",
       cl::desc("Write the IR of every phase to DIR/NN-phase.mlir, and the "
@@ -160,9 +165,9 @@ struct CommandLine {
                     cl::cat(execute)};
   cl::list<std::string> inputs{
       "input",
-      cl::desc("Argument from FILE.npy or random:SEED, once per argument in "
-               "order; one random:SEED serves all"),
-      cl::value_desc("FILE.npy|random:SEED"), cl::cat(execute)};
+      cl::desc("Argument from FILE.npy, random:SEED or value:X (X everywhere), "
+               "once per argument in order; one random:SEED serves all"),
+      cl::value_desc("FILE.npy|random:SEED|value:X"), cl::cat(execute)};
   cl::list<std::string> shapes{
       "shape", cl::desc("Shape of a random argument, such as 0:1x512x8x64"),
       cl::value_desc("ARG:SHAPE"), cl::cat(execute)};
@@ -224,7 +229,8 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
       {compiler.pipeline.teams != 0, "--teams", false, true, false},
       {!compiler.pipeline.order.empty(), "--order", false, true, false},
       {!options.assembler.path.empty(), "--ptxas", false, true, false},
-      {!options.assembler.use, "--no-ptxas", false, true, false}};
+      {!options.assembler.use, "--no-ptxas", false, true, false},
+      {!options.fallback, "--no-fallback", false, true, false}};
   Phase last = getPhases((*target)->kind).back().phase;
   for (const Wish &wish : wishes) {
     if (!wish.given)
@@ -311,6 +317,7 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   options.assembler.use = !line.noPtxas;
   options.assembler.needsCubin = options.emit == EmitKind::Cubin;
   options.remarks = line.remarks;
+  options.fallback = !line.noFallback;
   options.run = line.run;
   options.inputs = line.inputs;
   options.shapes = line.shapes;

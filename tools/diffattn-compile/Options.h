@@ -27,6 +27,9 @@ struct ToolOptions {
   std::string manifestFile, headerFile;
   AssemblerOptions assembler;
   bool remarks = false;
+  /// Whether a GPU program with a manifest gets a second one for arguments that
+  /// it refuses.
+  bool fallback = true;
 
   bool run = false;
   std::vector<std::string> inputs, shapes, outputs;

@@ -56,10 +56,59 @@ static FailureOr<std::string> getContents(const CompilerInvocation &invocation,
   llvm_unreachable("unknown kind of output");
 }
 
+/// The name of the second program's file beside one of the first.
+static std::string getFallbackPath(StringRef path) {
+  SmallString<128> result(path);
+  StringRef extension = llvm::sys::path::extension(path);
+  llvm::sys::path::replace_extension(result, ".elementwise" + extension);
+  return std::string(result);
+}
+
+/// Compiles the input again, for arguments that the program refuses because of
+/// where they lie. Without such a program nothing but those is lost.
+static bool addFallback(const CompilerInvocation &invocation,
+                        const ToolOptions &options, llvm::SourceMgr &sources,
+                        OutputFiles &outputs) {
+  MLIRContext &context = *invocation.getContext();
+  std::optional<CompilerOptions> settings = invocation.getElementwiseOptions();
+  if (!settings)
+    return false;
+  std::string why;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+      return failure(); // on to the next handler
+    if (why.empty())
+      why = diagnostic.str();
+    return success();
+  });
+  CompilerInvocation other(context, *settings);
+  FailureOr<GPUCode> code = failure();
+  FailureOr<std::string> manifest = failure();
+  std::string image = getFallbackPath(*options.outputFile);
+  const bool isPTX = options.emit == EmitKind::PTX;
+  if (succeeded(other.load(sources)))
+    code = other.compileForGPU(options.assembler);
+  if (succeeded(code)) {
+    ImageFiles files;
+    (isPTX ? files.ptx : files.cubin) = llvm::sys::path::filename(image).str();
+    manifest = getGPUManifest(other, *code, files);
+  }
+  if (failed(manifest)) {
+    remark::missed(UnknownLoc::get(&context),
+                   remark::RemarkOpts::name("fallback").category("compiler"))
+        << remark::reason("no program for arguments that are not aligned: {0}",
+                          why);
+    return false;
+  }
+  outputs.add(std::move(image), std::move(isPTX ? code->ptx : code->cubin));
+  outputs.add(getFallbackPath(options.manifestFile), std::move(*manifest));
+  return true;
+}
+
 /// The manifest beside the file that is written.
 static FailureOr<std::string>
 getManifestText(const CompilerInvocation &invocation, const Products &products,
-                const ToolOptions &options) {
+                const ToolOptions &options, bool hasFallback) {
   auto getFile = [&](EmitKind kind) {
     return options.outputFile && options.emit == kind ? *options.outputFile
                                                       : std::string();
@@ -71,8 +120,11 @@ getManifestText(const CompilerInvocation &invocation, const Products &products,
   auto getImage = [&](EmitKind kind) {
     return llvm::sys::path::filename(getFile(kind)).str();
   };
-  return getGPUManifest(invocation, products.gpu,
-                        {getImage(EmitKind::PTX), getImage(EmitKind::Cubin)});
+  ImageFiles files = {getImage(EmitKind::PTX), getImage(EmitKind::Cubin), ""};
+  if (hasFallback)
+    files.fallback =
+        llvm::sys::path::filename(getFallbackPath(options.manifestFile)).str();
+  return getGPUManifest(invocation, products.gpu, files);
 }
 
 /// --run: returns the exit status.
@@ -136,7 +188,12 @@ static int compile(const ToolOptions &options, llvm::SourceMgr &sources,
                 getCHeader(products.signature,
                            emits(EmitKind::Object) ? *options.outputFile : ""));
   if (hasManifest) {
-    auto manifest = getManifestText(invocation, products, options);
+    bool hasFallback = options.fallback && isGPU &&
+                       (emits(EmitKind::PTX) || emits(EmitKind::Cubin)) &&
+                       !isStream(*options.outputFile) &&
+                       !isStream(options.manifestFile) &&
+                       addFallback(invocation, options, sources, outputs);
+    auto manifest = getManifestText(invocation, products, options, hasFallback);
     if (failed(manifest))
       return 1;
     outputs.add(options.manifestFile, std::move(*manifest));

@@ -59,6 +59,18 @@ TEST(Manifest, Reads) {
   EXPECT_EQ(kernel.grid[2].size->dim, 1u);
   EXPECT_EQ(kernel.grid[2].tile, 64);
   EXPECT_EQ(manifest->equal.size(), 2u);
+  EXPECT_EQ(manifest->fallback, "");
+}
+
+TEST(Manifest, ReadsWhereTheFallbackIs) {
+  Result<Manifest> manifest =
+      Manifest::parse(replaced(manifestText, "\"version\": 1",
+                               "\"version\": 1, \"fallback\": \"other.json\""),
+                      "dir/m.json");
+  ASSERT_TRUE(manifest) << manifest.getStatus().getMessage();
+  EXPECT_EQ(manifest->fallback, "dir/other.json");
+  EXPECT_EQ(getError("\"version\": 1", "\"version\": 1, \"fallback\": 3"),
+            "the manifest needs a string 'fallback'");
 }
 
 TEST(Manifest, ReadsRangesAndEqualSizesBesideThePreconditions) {

@@ -404,3 +404,107 @@ TEST_F(ProgramTest, TakesTheFirstVariantThatAccepts) {
                 "variant1.json: " + where + "a multiple of 64; " + folder +
                 "variant2.json: " + where + "at least 100");
 }
+
+//===----------------------------------------------------------------------===//
+// Fallbacks
+//===----------------------------------------------------------------------===//
+
+namespace {
+class FallbackTest : public ProgramTest {
+protected:
+  void SetUp() override {
+    ProgramTest::SetUp();
+    write("other.ptx", "kernel other 40\n");
+    write("other.cubin", "kernel other 40 ");
+    std::string text = manifestText;
+    for (const char *alignment : {"16", "16", "4"})
+      text = replaced(text, std::string("\"alignment\": ") + alignment,
+                      "\"alignment\": 2");
+    for (const char *multiple : {"8", "8", "2"})
+      text = replaced(text, std::string("\"stride_multiple\": ") + multiple,
+                      "\"stride_multiple\": 1");
+    text = replaced(text, "\"name\": \"kernel0\"", "\"name\": \"other\"");
+    text = replaced(text, "attention.ptx", "other.ptx");
+    other = replaced(text, "attention.cubin", "other.cubin");
+    write("other.json", other);
+  }
+
+  static std::string withFallback(const std::string &text) {
+    return replaced(text, "\"version\": 1",
+                    "\"version\": 1, \"fallback\": \"other.json\"");
+  }
+  std::string other;
+};
+} // namespace
+
+TEST_F(FallbackTest, TakesWhatTheProgramRefuses) {
+  auto program = loadOne(withFallback(manifestText));
+  ASSERT_TRUE(program);
+  ASSERT_EQ(program->getVariants().size(), 2u);
+  getFakeCuda().calls.clear();
+  Arguments aligned, address, stride;
+  address.key.address += 2;
+  stride.query.strides[1] = 513;
+  for (const Arguments &arguments : {aligned, address, stride})
+    ASSERT_TRUE(launch(*program, arguments).ok());
+  const auto &launches = getFakeCuda().launches;
+  ASSERT_EQ(launches.size(), 3u);
+  EXPECT_EQ(launches[0].kernel, "kernel0");
+  EXPECT_EQ(launches[1].kernel, "other");
+  EXPECT_EQ(launches[2].kernel, "other");
+  // No call for the choice, nothing is copied.
+  EXPECT_EQ(getFakeCuda().calls.size(), 3u);
+  // It is found with the manifest that names it.
+  std::vector<TensorView> views = address.getViews();
+  Result<size_t> position = program->select(views.data(), views.size());
+  ASSERT_TRUE(position);
+  EXPECT_EQ(*position, 0u);
+}
+
+TEST_F(FallbackTest, ComesAfterAllThatWereGiven) {
+  std::string second = replaced(
+      other, "\"preconditions\": [",
+      "\"preconditions\": [{\"argument\": 0, \"dim\": 1, \"max\": 8}, ");
+  Result<std::shared_ptr<const Program>> program =
+      load({withFallback(manifestText), second});
+  ASSERT_TRUE(program) << program.getStatus().getMessage();
+  auto select = [&](int64_t queries) {
+    Arguments arguments(2, queries);
+    arguments.key.address += 2;
+    std::vector<TensorView> views = arguments.getViews();
+    return *(*program)->select(views.data(), views.size());
+  };
+  EXPECT_EQ(select(8), 1u);
+  EXPECT_EQ(select(9), 0u);
+}
+
+TEST_F(FallbackTest, SaysWhyNeitherAccepts) {
+  auto program = loadOne(withFallback(manifestText));
+  Arguments arguments;
+  arguments.key.address += 1;
+  EXPECT_EQ(launch(*program, arguments).getMessage(),
+            "no variant of 'attention' accepts the arguments: " + folder +
+                "variant0.json: the address of key is 1 bytes past a multiple "
+                "of 16; " +
+                folder +
+                "other.json: the address of key is 1 bytes past a multiple of "
+                "2");
+}
+
+TEST_F(FallbackTest, IsNotLoadedWithoutTheProgram) {
+  // A chip of another generation gets an error, not a slow program.
+  std::string text =
+      replaced(withFallback(manifestText), "\"sm_80\"", "\"sm_120\"");
+  Status status = load({text}).getStatus();
+  EXPECT_EQ(status.getKind(), ErrorKind::WrongChip);
+  EXPECT_EQ(
+      status.getMessage().rfind("'attention' is compiled for sm_120, ", 0), 0u)
+      << status.getMessage();
+}
+
+TEST_F(FallbackTest, HasToBeThere) {
+  std::filesystem::remove(folder + "other.json");
+  EXPECT_EQ(load({withFallback(manifestText)}).getStatus().getMessage(),
+            "cannot read '" + folder +
+                "other.json': there is no such file, or it cannot be opened");
+}

@@ -58,6 +58,11 @@ public:
   /// If there is none, the fault of the first is the error.
   FailureOr<GPUCode> compileForGPU(const AssemblerOptions &assembler);
 
+  /// For a second compilation of the same input, to code that accepts arguments
+  /// that lie anywhere, with a schedule of its own; nothing if the input is
+  /// past the choice of a schedule.
+  std::optional<CompilerOptions> getElementwiseOptions() const;
+
   /// What `--pass-pipeline=` of diffattn-opt repeats runPhases() with.
   std::string getPipelineString() const;
 

@@ -16,6 +16,8 @@ namespace mlir::diffattn {
 /// Files beside the manifest; empty where none was written.
 struct ImageFiles {
   std::string ptx, cubin;
+  /// The manifest of a program for what this one refuses.
+  std::string fallback;
 };
 
 /// A JSON object that is all the runtime needs: kernels with their grid,

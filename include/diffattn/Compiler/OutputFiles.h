@@ -35,6 +35,10 @@ private:
   std::vector<File> files;
 };
 
+/// Whether `path` is written to and not replaced: standard output, a pipe,
+/// /dev/null.
+bool isStream(llvm::StringRef path);
+
 /// One file.
 llvm::Error writeFile(llvm::StringRef path, std::string contents);
 

@@ -32,6 +32,9 @@ struct PipelineSettings {
   std::string order;
   /// How many schedules that the model finds cheaper are passed over.
   int64_t rank = 0;
+  /// Whether threads access one element of an argument at a time, so that it
+  /// may lie anywhere.
+  bool elementwise = false;
 };
 
 /// The settings as options of a pipeline, beginning with those of every target.
@@ -93,8 +96,16 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
                      "sections; empty lets the target decide"),
       llvm::cl::init("")};
 
+  Option<bool> elementwise{
+      *this, "elementwise",
+      llvm::cl::desc("Access one element of an argument at a time"),
+      llvm::cl::init(false)};
+
   PipelineSettings getSettings() const {
-    return {target, queryTile, pairs, keyTile, warps, stages, teams, order};
+    PipelineSettings settings = {target, queryTile, pairs, keyTile,
+                                 warps,  stages,    teams, order};
+    settings.elementwise = elementwise;
+    return settings;
   }
 };
 

@@ -120,6 +120,8 @@ struct Manifest {
   std::string ptx;
   /// Chip to file.
   std::map<std::string, std::string> cubins;
+  /// The manifest of a program for arguments that this one refuses, or empty.
+  std::string fallback;
 
   static Result<Manifest> read(const std::string &path);
   /// Parses text as if it had been read from `path`.

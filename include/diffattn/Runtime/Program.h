@@ -33,7 +33,8 @@ struct LoadedKernel {
 /// launched by any number of threads at once.
 class Program {
 public:
-  /// Loads the variants that run on the current context's device, or returns
+  /// Loads the variants that run on the current context's device and then the
+  /// fallbacks that their manifests name, or returns
   /// the program that was loaded from the same files into the same context if
   /// it is still in use. Without a current context, the primary context of
   /// device 0 becomes current.
@@ -51,12 +52,13 @@ public:
                 cuda::Stream stream) const;
 
   /// The position, among the manifests given to `load`, of the variant that
-  /// `launch` would take.
+  /// `launch` would take, or whose fallback.
   Result<size_t> select(const TensorView *arguments, size_t numArguments) const;
 
   struct Variant {
     Manifest manifest;
-    /// Among the manifests that were given to `load`.
+    /// Among the manifests that were given to `load`; of a fallback, that of
+    /// the manifest that names it.
     size_t position = 0;
     cuda::Module module = nullptr;
     /// One for each kernel of the manifest.

@@ -104,7 +104,8 @@ DIFFATTN_RUNTIME_EXPORT DiffAttnStatus diffattnProgramLaunch(
     size_t numArguments, void *stream);
 
 /// Sets `manifest` to the position, among those that were given to
-/// diffattnProgramLoad, of the variant that a launch would take.
+/// diffattnProgramLoad, of the variant that a launch would take, or whose
+/// fallback.
 DIFFATTN_RUNTIME_EXPORT DiffAttnStatus diffattnProgramSelect(
     const DiffAttnProgram *program, const DiffAttnTensor *arguments,
     size_t numArguments, size_t *manifest);

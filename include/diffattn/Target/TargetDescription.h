@@ -80,6 +80,9 @@ struct GPUTarget : TargetDescription {
   /// Copies of boxes of tensors by a hardware unit (cp.async.bulk.tensor), and
   /// the barriers in shared memory that they signal.
   bool hasTensorCopies;
+  /// Whose code to run on this chip where such copies cannot take an argument;
+  /// empty for its own.
+  llvm::StringRef elementwiseTarget;
 
   /// Shared memory, in bytes: of an SM, and what one block may have of it. The
   /// system keeps `reservedSharedBytes` of each resident block.

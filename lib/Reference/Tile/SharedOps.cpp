@@ -74,13 +74,11 @@ static LogicalResult executeSlot(Machine &machine, tile::SlotOp op) {
 // Asynchronous copies
 //===----------------------------------------------------------------------===//
 
-/// The bytes of the 16-byte chunk of the source that begins at `index`, zeros
-/// where the view has ended.
-static FailureOr<SmallVector<char, 16>> readChunk(Machine &machine,
-                                                  tile::AsyncCopyOp op,
-                                                  const GlobalView &view,
-                                                  ArrayRef<int64_t> index) {
-  constexpr int64_t chunkBytes = 16;
+/// The bytes of the chunk of the source that begins at `index`, zeros where the
+/// view has ended.
+static FailureOr<SmallVector<char, 16>>
+readChunk(Machine &machine, tile::AsyncCopyOp op, const GlobalView &view,
+          ArrayRef<int64_t> index, int64_t chunkBytes) {
   SmallVector<char, 16> bytes(chunkBytes, 0);
   int64_t width = getByteWidth(view.array->dtype);
   SmallVector<int64_t> element(index);
@@ -97,7 +95,8 @@ static FailureOr<SmallVector<char, 16>> readChunk(Machine &machine,
              ") of a view of parameter " + std::to_string(view.array->number);
     };
     if (i == 0 && position * width % chunkBytes)
-      return machine.fail(op, place() + ", whose address is no multiple of 16");
+      return machine.fail(op, place() + ", whose address is no multiple of " +
+                                  Twine(chunkBytes));
     if (position < 0 || position >= view.array->getNumElements())
       return machine.fail(op, place() + ", which is out of bounds");
     if (!view.array->isDefined[position])
@@ -113,7 +112,9 @@ static LogicalResult executeAsyncCopy(Machine &machine, tile::AsyncCopyOp op) {
     return machine.fail(op, "is for all threads of the block, but in a role");
   const GlobalView &view = std::get<GlobalView>(machine.get(op.getSource()));
   const SharedBuffer &dest = getBuffer(machine, op.getDest());
-  int64_t width = dest.type.getElementBytes(), chunk = 16 / width;
+  int64_t width = dest.type.getElementBytes();
+  auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
+  int64_t chunk = kernel->hasAttr(tile::attr::elementwise) ? 1 : 16 / width;
   SmallVector<int64_t> shape(dest.type.getShape());
   shape.back() /= chunk;
   int64_t threads = 32 * machine.getNumWarps();
@@ -124,7 +125,7 @@ static LogicalResult executeAsyncCopy(Machine &machine, tile::AsyncCopyOp op) {
       return success();
     SmallVector<int64_t> element(index);
     element.back() *= chunk;
-    auto bytes = readChunk(machine, op, view, element);
+    auto bytes = readChunk(machine, op, view, element, chunk * width);
     if (failed(bytes))
       return failure();
     int64_t address =

@@ -159,9 +159,9 @@ SmallVector<Type> reference::getParameterTypes(gpu::GPUFuncOp kernel,
 //===----------------------------------------------------------------------===//
 
 /// Strides for a parameter: each dimension whose stride the kernel does not
-/// know may leave a gap, in steps of 16 bytes.
+/// know may leave a gap, in steps of `chunk` elements.
 static llvm::Expected<SmallVector<int64_t>>
-chooseStrides(MemRefType type, ArrayRef<int64_t> shape, int64_t width,
+chooseStrides(MemRefType type, ArrayRef<int64_t> shape, int64_t chunk,
               std::mt19937_64 &random) {
   SmallVector<int64_t> strides, fixed;
   int64_t offset, size = 1;
@@ -170,7 +170,6 @@ chooseStrides(MemRefType type, ArrayRef<int64_t> shape, int64_t width,
   strides.resize(shape.size());
   for (int64_t d = shape.size() - 1; d >= 0; --d) {
     if (ShapedType::isDynamic(fixed[d])) {
-      int64_t chunk = std::max<int64_t>(1, 16 / width);
       strides[d] = llvm::divideCeil(size, chunk) * chunk + random() % 2 * chunk;
     } else {
       strides[d] = fixed[d];
@@ -191,7 +190,11 @@ createGlobal(gpu::GPUFuncOp kernel, unsigned number, const Array &array,
   GlobalArray global = {number, array.getDType(), {}, {}, {}, {}, {}};
   llvm::append_range(global.shape, array.getShape());
   if (memref) {
-    auto strides = chooseStrides(memref, global.shape, width, random);
+    // What kernels access at a time, at most.
+    int64_t chunk = kernel->hasAttr(tile::attr::elementwise)
+                        ? 1
+                        : std::max<int64_t>(1, 16 / width);
+    auto strides = chooseStrides(memref, global.shape, chunk, random);
     if (!strides)
       return strides.takeError();
     global.strides = *strides;

@@ -31,6 +31,7 @@ GPUTarget detail::getSM90a() {
   target.summary = "NVIDIA Hopper (H100, H200) only";
   target.matrixInstruction = MatrixInstruction::WGMMA;
   target.hasTensorCopies = true;
+  target.elementwiseTarget = "sm_90";
   target.matrixFlopsPerClock = 4096;
   static constexpr llvm::StringRef assembledFor[] = {"sm_90a"};
   target.assembledFor = assembledFor;

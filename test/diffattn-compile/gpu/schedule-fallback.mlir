@@ -9,6 +9,12 @@
 // RUN: not env FAKE_TURNS=100 %{compile} 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: rm %t/counter
 // RUN: not env FAKE_TURNS=1 %{compile} --key-tile=32 2>&1 | FileCheck %s --check-prefix=ASKED
+// The second program of a manifest is left out if all have a fault.
+// RUN: env FAKE_REPORT=%t/good FAKE_REPORT_sm_90=%t/spills diffattn-compile %t/layer.mlir --target=sm_90a --ptxas=%S/Inputs/fake-ptxas.py \
+// RUN:   --emit=ptx -o %t/layer.ptx --manifest=%t/layer.json --remarks 2>&1 | FileCheck %s --check-prefix=ALONE
+// RUN: grep tensor_map %t/layer.json
+// RUN: not grep fallback %t/layer.json
+// RUN: not ls %t/layer.elementwise.json
 // RUN: sed -i "s/outs(%o : !t)/outs(%o : !t) schedule<query_tile = 64, pairs = 1, key_tile = 32, warps = 4, stages = 1>/" %t/layer.mlir
 // RUN: rm %t/counter
 // RUN: not env FAKE_TURNS=1 %{compile} 2>&1 | FileCheck %s --check-prefix=GIVEN
@@ -23,6 +29,7 @@
 // ASKED: error: kernel 'layer' with #diffattn.schedule<{{.*}}key_tile = 32{{.*}}> spills 428 bytes
 // GIVEN: error: kernel 'layer' with #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 32, warps = 4, stages = 1> spills 428 bytes
 // GIVEN-NOT: error
+// ALONE: [Missed] fallback | Category:compiler | Reason="no program for arguments that are not aligned: kernel 'layer' with {{.*}} spills 428 bytes of registers of a thread when assembled for sm_90 (255 registers used)
 
 //--- layer.mlir
 !q = tensor<?x?x4x64xbf16>

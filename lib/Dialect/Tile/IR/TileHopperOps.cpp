@@ -265,8 +265,7 @@ FragmentAttr FragmentAttr::reduceInThread(int64_t dim) const {
 
 RankedTensorType ThreadReduceOp::getResultType(RankedTensorType source,
                                                int64_t dim) {
-  FragmentAttr layout =
-      cast<FragmentAttr>(source.getEncoding()).reduceInThread(dim);
+  FragmentAttr layout = getLayout(source).reduceInThread(dim);
   SmallVector<int64_t> shape(source.getShape());
   shape[dim] = 1;
   for (ArrayRef<Digit> digits : {layout.getLanes(), layout.getWarps()})
@@ -279,8 +278,7 @@ RankedTensorType ThreadReduceOp::getResultType(RankedTensorType source,
 LogicalResult ThreadReduceOp::verify() {
   RankedTensorType source = getSource().getType();
   int64_t dim = getDim();
-  if (dim < 0 || dim >= source.getRank() ||
-      !isa_and_present<FragmentAttr>(source.getEncoding()))
+  if (dim < 0 || dim >= source.getRank() || !getLayout(source))
     return emitOpError("expects a dimension below ")
            << source.getRank() << " and a source with a layout, but got "
            << dim;

@@ -68,12 +68,6 @@ static void printFill(OpAsmPrinter &printer, Operation *, FloatAttr fill) {
 // Shared checks
 //===----------------------------------------------------------------------===//
 
-static FragmentAttr getFragment(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor ? dyn_cast_if_present<FragmentAttr>(tensor.getEncoding())
-                : FragmentAttr();
-}
-
 static ArrayRef<int64_t> getTileShape(Type type) {
   if (auto buffer = dyn_cast<BufferType>(type))
     return buffer.getShape();
@@ -120,7 +114,7 @@ static LogicalResult verifyDropped(Operation *op, RankedTensorType whole,
            << whole.getRank() << ", but got " << dim;
   SmallVector<int64_t> shape(whole.getShape());
   shape.erase(shape.begin() + dim);
-  FragmentAttr layout = getFragment(whole);
+  FragmentAttr layout = getLayout(whole);
   auto expected = RankedTensorType::get(shape, whole.getElementType(),
                                         layout ? layout.dropDim(dim) : layout);
   if (value != expected)
@@ -245,7 +239,7 @@ LogicalResult DotOp::verify() {
     return emitOpError("expects shapes that agree: left rows x k, right ")
            << (getTransposed() ? "n x k" : "k x n")
            << ", accumulator rows x n, with k = " << k << " and n = " << n;
-  FragmentAttr layout = getFragment(getAcc().getType());
+  FragmentAttr layout = getLayout(getAcc().getType());
   if (!layout)
     return success();
   int64_t column = acc.size() - 1;
@@ -254,17 +248,17 @@ LogicalResult DotOp::verify() {
     return emitOpError("expects an accumulator laid out for a matrix "
                        "instruction, but got ")
            << layout;
-  if (k % 16 && (getFragment(lhsType) || getFragment(rhsType)))
+  if (k % 16 && (getLayout(lhsType) || getLayout(rhsType)))
     return emitOpError("expects a depth that is a multiple of 16, but got ")
            << k;
-  if (FragmentAttr found = getFragment(lhsType)) {
+  if (FragmentAttr found = getLayout(lhsType)) {
     FragmentAttr expected =
         getRowFragment(getContext(), rows->rows, column, k, rows->warps);
     if (found != expected)
       return emitOpError("expects the left operand in the layout ")
              << expected << ", but got " << found;
   }
-  if (FragmentAttr found = getFragment(rhsType)) {
+  if (FragmentAttr found = getLayout(rhsType)) {
     int64_t kDim = getTransposed() ? 1 : 0;
     FragmentAttr expected =
         getColumnFragment(getContext(), 1 - kDim, n, kDim, k, rows->warps);
@@ -304,7 +298,7 @@ LogicalResult SelectOp::verify() {
   if (getIndex() >= static_cast<uint64_t>(source.getDimSize(getDim())))
     return emitOpError("expects an index below ")
            << source.getDimSize(getDim()) << ", but got " << getIndex();
-  FragmentAttr layout = getFragment(source);
+  FragmentAttr layout = getLayout(source);
   if (layout && !layout.isThreadLocal(getDim()))
     return emitOpError("expects dimension ")
            << getDim() << " to lie within a thread, but its layout is "
@@ -321,7 +315,7 @@ LogicalResult TransposeOp::verify() {
   SmallVector<int64_t> shape;
   for (int64_t dim : getPermutation())
     shape.push_back(source.getDimSize(dim));
-  FragmentAttr layout = getFragment(source);
+  FragmentAttr layout = getLayout(source);
   auto expected = RankedTensorType::get(
       shape, source.getElementType(),
       layout ? layout.transpose(getPermutation()) : layout);
@@ -335,7 +329,7 @@ LogicalResult SliceOp::verify() {
   RankedTensorType source = getSource().getType();
   if (failed(verifyPart(*this, source, getOffsets(), getResult().getType())))
     return failure();
-  FragmentAttr layout = getFragment(source);
+  FragmentAttr layout = getLayout(source);
   for (auto [dim, size] : llvm::enumerate(source.getShape()))
     if (layout && size != getResult().getType().getDimSize(dim) &&
         getOffsets()[dim] % 8)

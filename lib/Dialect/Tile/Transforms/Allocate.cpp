@@ -6,10 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "diffattn/Dialect/Tile/IR/Tile.h"
+#include "diffattn/Dialect/Tile/IR/SharedAccess.h"
 #include "diffattn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/Remarks.h"
 
 namespace mlir::diffattn::tile {
 #define GEN_PASS_DEF_ALLOCATEPASS
@@ -89,6 +90,113 @@ static SmallVector<Lifetime> getLifetimes(gpu::GPUFuncOp kernel) {
   return lifetimes;
 }
 
+//===----------------------------------------------------------------------===//
+// Bank conflicts
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The accesses to one buffer, counted for any layout of it.
+class BankCheck {
+public:
+  explicit BankCheck(AllocOp alloc) : alloc(alloc) {
+    collectUsers(alloc.getBuffer(), users);
+  }
+  /// Says how many conflicts there are. Fails if another swizzle has none.
+  LogicalResult run();
+
+private:
+  BufferType getSlotType() { return alloc.getBuffer().getType().getSlotType(); }
+  /// The accesses of a warp, as instructions, and their conflicts.
+  struct Count {
+    int64_t accesses = 0, conflicts = 0;
+    /// The first op that has some.
+    Operation *first = nullptr;
+  };
+  Count count(BufferType slot);
+  /// A swizzle without conflicts, the nearest to that of the buffer.
+  std::optional<int64_t> findSwizzle();
+
+  AllocOp alloc;
+  SmallVector<Operation *> users;
+};
+
+} // namespace
+
+BankCheck::Count BankCheck::count(BufferType slot) {
+  Count result;
+  // Loops that were peeled hold the same loads.
+  DenseMap<std::pair<Type, Attribute>, Count> known;
+  for (Operation *op : users) {
+    auto load = dyn_cast<LocalLoadOp>(op);
+    Count *same =
+        load ? &known[{load.getResult().getType(), load.getOffsetsAttr()}]
+             : nullptr;
+    Count found;
+    if (same && same->accesses) {
+      found = *same;
+    } else if (std::optional<SharedAccess> access = getSharedAccess(op, slot)) {
+      found = {access->count, countBankConflicts(*access), op};
+      if (same)
+        *same = found;
+    }
+    if (found.conflicts && !result.first)
+      result.first = op;
+    result.accesses += found.accesses;
+    result.conflicts += found.conflicts;
+  }
+  return result;
+}
+
+std::optional<int64_t> BankCheck::findSwizzle() {
+  BufferType slot = getSlotType();
+  SharedAttr layout = slot.getLayout();
+  SmallVector<int64_t> swizzles = {0, 32, 64, 128};
+  llvm::stable_sort(swizzles, [&](int64_t a, int64_t b) {
+    return std::abs(a - layout.getSwizzle()) <
+           std::abs(b - layout.getSwizzle());
+  });
+  for (int64_t swizzle : swizzles) {
+    auto other =
+        SharedAttr::get(alloc.getContext(), layout.getDigits(), swizzle);
+    if (count(BufferType::get(alloc.getContext(), 1, slot.getShape(),
+                              slot.getElementType(), other))
+            .conflicts == 0)
+      return swizzle;
+  }
+  return std::nullopt;
+}
+
+LogicalResult BankCheck::run() {
+  Count found = count(getSlotType());
+  if (!found.accesses)
+    return success();
+  auto options =
+      remark::RemarkOpts::name("banks").category("diffattn-tile-allocate");
+  std::string buffer;
+  llvm::raw_string_ostream(buffer) << alloc.getBuffer().getType();
+  if (!found.conflicts) {
+    remark::passed(alloc.getLoc(), options)
+        << remark::add("no bank conflicts in {0} accesses of a warp to {1}",
+                       found.accesses, buffer);
+    return success();
+  }
+  std::optional<int64_t> swizzle = findSwizzle();
+  if (!swizzle) {
+    remark::missed(alloc.getLoc(), options)
+        << remark::add("{0} bank conflicts in {1} accesses of a warp to {2}",
+                       found.conflicts, found.accesses, buffer)
+        << remark::reason("no swizzle of this layout is free of them");
+    return success();
+  }
+  InFlightDiagnostic error = found.first->emitOpError("has bank conflicts: ");
+  error << found.conflicts << " in " << found.accesses
+        << " accesses of a warp to " << alloc.getBuffer().getType()
+        << "; the nearest swizzle without any is " << *swizzle;
+  error.attachNote(alloc.getLoc()) << "the buffer is allocated here";
+  return failure();
+}
+
 namespace {
 struct AllocatePass : diffattn::tile::impl::AllocatePassBase<AllocatePass> {
   using AllocatePassBase::AllocatePassBase;
@@ -123,6 +231,9 @@ struct AllocatePass : diffattn::tile::impl::AllocatePassBase<AllocatePass> {
     kernel->setAttr(
         attr::sharedBytes,
         IntegerAttr::get(IntegerType::get(&getContext(), 64), total));
+    for (Lifetime &lifetime : placed)
+      if (failed(BankCheck(lifetime.alloc).run()))
+        return signalPassFailure();
   }
 
 private:

@@ -38,7 +38,7 @@ struct CarriedSum {
 /// What `thread_reduce` makes of `source` along `dim`. Null without a layout,
 /// or if a thread holds all along the dimension: then nothing is left to defer.
 static RankedTensorType getPartialType(RankedTensorType source, int64_t dim) {
-  auto layout = dyn_cast_if_present<FragmentAttr>(source.getEncoding());
+  FragmentAttr layout = getLayout(source);
   if (!layout || layout.isThreadLocal(dim))
     return {};
   return ThreadReduceOp::getResultType(source, dim);

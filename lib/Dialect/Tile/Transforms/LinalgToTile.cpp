@@ -54,8 +54,8 @@ namespace {
 /// Maps one function.
 class KernelBuilder {
 public:
-  KernelBuilder(func::FuncOp function, OpBuilder &builder)
-      : function(function), builder(builder) {}
+  KernelBuilder(func::FuncOp function, OpBuilder &builder, bool elementwise)
+      : function(function), builder(builder), elementwise(elementwise) {}
 
   LogicalResult build();
 
@@ -89,6 +89,7 @@ private:
 
   func::FuncOp function;
   OpBuilder &builder;
+  bool elementwise;
   scf::ForallOp forall;
   IRMapping mapping;
   /// The destination that each result of the forall is written to.
@@ -199,12 +200,18 @@ LogicalResult KernelBuilder::createKernel() {
                     builder.getI64IntegerAttr(*schedule.getWarps()));
     kernel->setAttr(attr::stages,
                     builder.getI64IntegerAttr(*schedule.getStages()));
+    if (schedule.getTeams() && elementwise)
+      return results.emitError("expects a schedule without teams, whose copies "
+                               "move boxes, for a kernel of element-wise "
+                               "copies");
     if (schedule.getTeams())
       kernel->setAttr(attr::teams,
                       builder.getI64IntegerAttr(*schedule.getTeams()));
     if (schedule.getOrder())
       kernel->setAttr(attr::order, schedule.getOrder());
   }
+  if (elementwise)
+    kernel->setAttr(attr::elementwise, builder.getUnitAttr());
   if (failed(describeGrid(kernel)))
     return failure();
   builder.setInsertionPointToEnd(&kernel.getBody().front());
@@ -527,6 +534,8 @@ LogicalResult KernelBuilder::mapInsert(tensor::ParallelInsertSliceOp insert) {
 
 namespace {
 struct LinalgToTilePass : tile::impl::LinalgToTilePassBase<LinalgToTilePass> {
+  using LinalgToTilePassBase::LinalgToTilePassBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
@@ -537,7 +546,7 @@ struct LinalgToTilePass : tile::impl::LinalgToTilePassBase<LinalgToTilePass> {
         gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
     for (func::FuncOp function : functions) {
       builder.setInsertionPointToEnd(kernels.getBody());
-      if (failed(KernelBuilder(function, builder).build()))
+      if (failed(KernelBuilder(function, builder, elementwise).build()))
         return signalPassFailure();
       function.erase();
     }

@@ -66,19 +66,11 @@ LLVM::InlineAsmOp createAsm(OpBuilder &builder, Location loc, Type result,
       /*operand_attrs=*/ArrayAttr());
 }
 
-/// The address of barrier `index`.
-Value createBarrierAddress(OpBuilder &builder, Location loc, Value barriers,
-                           Value index) {
-  Value offset = arith::MulIOp::create(
-      builder, loc, index, createI32(builder, loc, BarriersType::barrierBytes));
-  return arith::AddIOp::create(builder, loc, barriers, offset);
-}
-
-/// The one that an op of a barrier names.
+/// The address of the barrier that an op names.
 template <typename Adaptor>
 Value createBarrierAddress(OpBuilder &builder, Location loc, Adaptor adaptor) {
-  return createBarrierAddress(builder, loc, adaptor.getBarriers().front(),
-                              adaptor.getIndex().front());
+  return createAddress(builder, loc, adaptor.getBarriers().front(),
+                       adaptor.getIndex().front(), BarriersType::barrierBytes);
 }
 
 //===----------------------------------------------------------------------===//
@@ -98,8 +90,9 @@ struct LowerBarriers : OpConversionPattern<BarriersOp> {
     Value arrivals = createI32(rewriter, loc, op.getArrivals());
     for (int64_t i = 0, end = op.getBarriers().getType().getCount(); i < end;
          ++i) {
-      Value address = createBarrierAddress(rewriter, loc, first,
-                                           createI32(rewriter, loc, i));
+      Value address =
+          createAddress(rewriter, loc, first, createI32(rewriter, loc, i),
+                        BarriersType::barrierBytes);
       NVVM::MBarrierInitOp::create(rewriter, loc,
                                    createSharedPointer(rewriter, loc, address),
                                    arrivals, isFirst);

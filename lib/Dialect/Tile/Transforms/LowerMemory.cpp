@@ -1,4 +1,4 @@
-//===- LowerMemory.cpp - Global and shared memory, for one thread ---------===//
+//===- LowerMemory.cpp - Global memory, for one thread --------------------===//
 //
 // Part of the diffattn project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -19,43 +19,10 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include <map>
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::diffattn::tile;
-
-static FragmentAttr getFragment(Type type) {
-  return dyn_cast_if_present<FragmentAttr>(
-      cast<RankedTensorType>(type).getEncoding());
-}
-
-/// The module's dynamic shared memory, one array for all kernels.
-static LLVM::GlobalOp getSharedMemory(gpu::GPUModuleOp module,
-                                      OpBuilder &builder) {
-  constexpr StringLiteral name = "diffattn_shared";
-  if (auto found = module.lookupSymbol<LLVM::GlobalOp>(name))
-    return found;
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(module.getBody());
-  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
-  return LLVM::GlobalOp::create(builder, module.getLoc(), type,
-                                /*isConstant=*/false, LLVM::Linkage::External,
-                                name, Attribute(), /*alignment=*/1024,
-                                /*addrSpace=*/3);
-}
-
-Value mlir::diffattn::tile::createSharedAddress(OpBuilder &builder,
-                                                Location loc, Operation *user,
-                                                int64_t offset) {
-  LLVM::GlobalOp memory =
-      getSharedMemory(user->getParentOfType<gpu::GPUModuleOp>(), builder);
-  Value start = LLVM::AddressOfOp::create(builder, loc, memory);
-  Value address =
-      LLVM::PtrToIntOp::create(builder, loc, builder.getI32Type(), start);
-  if (offset)
-    address = arith::AddIOp::create(builder, loc, address,
-                                    createI32(builder, loc, offset));
-  return address;
-}
 
 //===----------------------------------------------------------------------===//
 // Global memory
@@ -197,7 +164,7 @@ public:
   GlobalAccess(OpBuilder &builder, Location loc, Value memref,
                RankedTensorType tile)
       : loc(loc), view(builder, loc, memref), tile(tile),
-        layout(getFragment(tile)),
+        layout(getLayout(tile)),
         thread(createThreadCoordinates(builder, loc, layout, tile.getRank())),
         address(view.getThreadAddress(builder, loc, thread)) {
     for (unsigned dim = 0; dim < tile.getRank(); ++dim)
@@ -335,8 +302,10 @@ struct LowerStore : OpConversionPattern<StoreOp> {
     GlobalAccess access(rewriter, loc, op.getDest(), type);
     ValueRange values = adaptor.getValue();
     int64_t width = access.layout.getNumRegisters() / values.size();
-    if (width == 2 && !isContiguous(access)) {
-      // Not neighbours in memory: take the pairs apart.
+    bool elementwise =
+        op->getParentOfType<gpu::GPUFuncOp>()->hasAttr(attr::elementwise);
+    if (width == 2 && (elementwise || !isContiguous(access))) {
+      // Not neighbours in memory, or not aligned: take the pairs apart.
       SmallVector<Value> scalars = unpackRegisters(rewriter, loc, values, type);
       storeAll(rewriter, access, scalars, 1);
     } else {
@@ -395,8 +364,36 @@ private:
 // Asynchronous copies
 //===----------------------------------------------------------------------===//
 
-/// Chunks of 16 bytes, in the order of the buffer before the swizzle: thread t
-/// of T moves the chunks t, t + T, ... So a warp's chunks lie in whole rows.
+/// Coordinates of the first element of a thread's chunk.
+static SmallVector<Value>
+createChunkCoordinates(OpBuilder &builder, Location loc, ArrayRef<Digit> digits,
+                       Value thread, int64_t perChunk, int64_t rank) {
+  SmallVector<Value> coordinates(rank);
+  int64_t place = 1, total = getNumIndices(digits) / perChunk;
+  bool innermost = true;
+  for (Digit digit : digits) {
+    if (innermost) {
+      digit = {digit.dim, digit.extent / perChunk, perChunk};
+      innermost = false;
+    }
+    Value value = thread;
+    if (place != 1)
+      value = arith::DivUIOp::create(builder, loc, value,
+                                     createI32(builder, loc, place));
+    place *= digit.extent;
+    if (place != total)
+      value = arith::RemUIOp::create(builder, loc, value,
+                                     createI32(builder, loc, digit.extent));
+    value = arith::MulIOp::create(builder, loc, value,
+                                  createI32(builder, loc, digit.stride));
+    Value &sum = coordinates[digit.dim];
+    sum = sum ? arith::AddIOp::create(builder, loc, sum, value).getResult()
+              : value;
+  }
+  return coordinates;
+}
+
+/// Chunks of 16 bytes, dealt out as getCopyAccess says.
 struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -404,32 +401,24 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     BufferType type = op.getDest().getType();
-    int64_t rank = type.getRank(), bytes = type.getElementBytes();
-    int64_t perChunk = 16 / bytes;
-    int64_t elements = 1;
-    for (int64_t size : type.getShape())
-      elements *= size;
-    int64_t chunks = elements / perChunk;
+    int64_t rank = type.getRank(), perChunk = 16 / type.getElementBytes();
     auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
     auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
+    if (kernel->hasAttr(attr::elementwise))
+      return failure();
     if (!warps)
       return op.emitOpError("expects diffattn_tile.warps on the kernel");
-    int64_t threads = std::min(warps.getInt() * 32, chunks);
-
+    SharedAccess access =
+        getCopyAccess(type, warps.getInt(), /*elementwise=*/false);
+    int64_t threads = access.threads, passes = access.count,
+            chunks = getNumIndices(type.getLayout().getDigits()) / perChunk;
     auto digits = split(type.getLayout().getDigits(), threads * perChunk);
     if (chunks % threads || !digits)
       return op.emitOpError("expects a tile whose ")
              << chunks << " chunks of 16 bytes divide evenly among "
              << warps.getInt() * 32 << " threads";
     auto [byThread, byPass] = *digits;
-    int64_t passes = chunks / threads;
-    auto offsets = ThreadOffsets::fit(
-        threads, passes,
-        std::max<int64_t>(type.getLayout().getSwizzle() * 8, 16),
-        [&](int64_t thread, int64_t pass) {
-          int64_t chunk = thread + threads * std::max<int64_t>(pass, 0);
-          return type.getLayout().applySwizzle(16 * chunk);
-        });
+    auto offsets = ThreadOffsets::fit(access, type.getLayout());
     if (failed(offsets))
       return op.emitOpError("expects a number of threads that is a power of 2");
 
@@ -482,36 +471,6 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
   }
 
 private:
-  /// Coordinates of the first element of a thread's chunk.
-  static SmallVector<Value>
-  createChunkCoordinates(OpBuilder &builder, Location loc,
-                         ArrayRef<Digit> digits, Value thread, int64_t perChunk,
-                         int64_t rank) {
-    SmallVector<Value> coordinates(rank);
-    int64_t place = 1, total = getNumIndices(digits) / perChunk;
-    bool innermost = true;
-    for (Digit digit : digits) {
-      if (innermost) {
-        digit = {digit.dim, digit.extent / perChunk, perChunk};
-        innermost = false;
-      }
-      Value value = thread;
-      if (place != 1)
-        value = arith::DivUIOp::create(builder, loc, value,
-                                       createI32(builder, loc, place));
-      place *= digit.extent;
-      if (place != total)
-        value = arith::RemUIOp::create(builder, loc, value,
-                                       createI32(builder, loc, digit.extent));
-      value = arith::MulIOp::create(builder, loc, value,
-                                    createI32(builder, loc, digit.stride));
-      Value &sum = coordinates[digit.dim];
-      sum = sum ? arith::AddIOp::create(builder, loc, sum, value).getResult()
-                : value;
-    }
-    return coordinates;
-  }
-
   /// Each pass with its coordinates, row by row: steps within a row are
   /// constants, and those between rows all the same.
   static SmallVector<std::pair<SmallVector<int64_t>, int64_t>>
@@ -578,6 +537,116 @@ private:
   }
 };
 
+/// Element by element, through registers. A loop: nobody is in a hurry here,
+/// and code for each element of a tile would be long.
+struct LowerElementCopy : OpConversionPattern<AsyncCopyOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AsyncCopyOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
+    auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
+    if (!kernel->hasAttr(attr::elementwise) || !warps)
+      return failure();
+    Location loc = op.getLoc();
+    BufferType type = op.getDest().getType();
+    SharedAccess access = getCopyAccess(type, warps.getInt(), true);
+    int64_t elements = getNumIndices(type.getLayout().getDigits());
+    if (elements % (warps.getInt() * 32))
+      return op.emitOpError("expects a tile whose ")
+             << elements << " elements divide evenly among "
+             << warps.getInt() * 32 << " threads";
+    GlobalView view(rewriter, loc, op.getSource());
+    SmallVector<Value> extents;
+    for (auto [dim, size] : llvm::enumerate(type.getShape()))
+      extents.push_back(view.getExtent(rewriter, loc, dim, size));
+
+    // As many loads are under way at a time as there are registers to spare.
+    int64_t atATime = std::gcd(access.count, int64_t(4));
+    auto index = [&](int64_t value) {
+      return GlobalView::index(rewriter, loc, value);
+    };
+    Value thread = createThreadId(rewriter, loc);
+    auto loop = scf::ForOp::create(rewriter, loc, index(0), index(access.count),
+                                   index(atATime));
+    OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
+    Value pass = arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                            loop.getInductionVar());
+    Value first = createAddress(builder, loc, thread, pass, access.threads);
+    SmallVector<std::pair<Value, Value>> loaded;
+    for (int64_t i = 0; i < atATime; ++i) {
+      Value element = arith::AddIOp::create(
+          builder, loc, first, createI32(builder, loc, i * access.threads));
+      loaded.emplace_back(element, createElementLoad(builder, loc, view,
+                                                     extents, type, element));
+    }
+    for (auto [element, value] : loaded) {
+      Value address = arith::AddIOp::create(
+          builder, loc, adaptor.getDest().front(),
+          createSwizzledOffset(builder, loc, type, element));
+      LLVM::StoreOp::create(builder, loc, value,
+                            createSharedPointer(builder, loc, address));
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Number `element` of a tile in the order of the buffer, zero beyond the end
+  /// of the view.
+  static Value createElementLoad(OpBuilder &builder, Location loc,
+                                 GlobalView &view, ArrayRef<Value> extents,
+                                 BufferType type, Value element) {
+    SmallVector<Value> coordinates =
+        createChunkCoordinates(builder, loc, type.getLayout().getDigits(),
+                               element, /*perChunk=*/1, type.getRank());
+    Value valid;
+    for (auto [extent, coordinate] : llvm::zip_equal(extents, coordinates)) {
+      if (!extent)
+        continue;
+      if (!coordinate)
+        coordinate = createI32(builder, loc, 0);
+      Value inside = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::slt, coordinate, extent);
+      valid =
+          valid ? arith::AndIOp::create(builder, loc, valid, inside).getResult()
+                : inside;
+    }
+    auto bits = builder.getIntegerType(8 * view.bytes);
+    auto load = [&](OpBuilder &at) -> Value {
+      Value address = view.getThreadAddress(at, loc, coordinates);
+      return LLVM::LoadOp::create(at, loc, bits,
+                                  GlobalView::pointer(at, loc, address));
+    };
+    if (!valid)
+      return load(builder);
+    auto branch = scf::IfOp::create(builder, loc, TypeRange{bits}, valid,
+                                    /*withElseRegion=*/true);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    scf::YieldOp::create(inside, loc, load(inside));
+    OpBuilder beyond = branch.getElseBodyBuilder();
+    Value zero =
+        arith::ConstantOp::create(beyond, loc, beyond.getIntegerAttr(bits, 0));
+    scf::YieldOp::create(beyond, loc, zero);
+    return branch.getResult(0);
+  }
+
+  /// SharedAttr::applySwizzle at run time.
+  static Value createSwizzledOffset(OpBuilder &builder, Location loc,
+                                    BufferType type, Value element) {
+    Value offset = arith::MulIOp::create(
+        builder, loc, element, createI32(builder, loc, type.getElementBytes()));
+    int64_t mask = type.getLayout().getSwizzleMask();
+    if (!mask)
+      return offset;
+    Value line = arith::ShRUIOp::create(builder, loc, offset,
+                                        createI32(builder, loc, 3));
+    line = arith::AndIOp::create(builder, loc, line,
+                                 createI32(builder, loc, mask));
+    return arith::XOrIOp::create(builder, loc, offset, line);
+  }
+};
+
 struct LowerAsyncCommit : OpConversionPattern<AsyncCommitOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -598,148 +667,11 @@ struct LowerAsyncWait : OpConversionPattern<AsyncWaitOp> {
   }
 };
 
-//===----------------------------------------------------------------------===//
-// Shared memory
-//===----------------------------------------------------------------------===//
-
-struct LowerAlloc : OpConversionPattern<AllocOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(AllocOp op, OneToNOpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (!op.getOffset())
-      return op.emitOpError("expects an offset; run diffattn-tile-allocate");
-    rewriter.replaceOp(
-        op, createSharedAddress(rewriter, op.getLoc(), op, *op.getOffset()));
-    return success();
-  }
-};
-
-struct LowerSlot : OpConversionPattern<SlotOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(SlotOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Value index = arith::IndexCastOp::create(
-        rewriter, loc, rewriter.getI32Type(), adaptor.getIndex().front());
-    Value offset = arith::MulIOp::create(
-        rewriter, loc, index,
-        createI32(rewriter, loc, op.getRing().getType().getSlotBytes()));
-    Value address =
-        arith::AddIOp::create(rewriter, loc, adaptor.getRing().front(), offset);
-    rewriter.replaceOp(op, address);
-    return success();
-  }
-};
-
-/// Matrix operands by ldmatrix: an 8 x 8 matrix of 16-bit elements per pair of
-/// registers, up to four a time. Lane 8i + r names row r of matrix i; lane l
-/// receives the pair l % 4 of row l / 4, or with .trans of column l / 4.
-struct LowerLocalLoad : OpConversionPattern<LocalLoadOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(LocalLoadOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    auto type = op.getResult().getType();
-    BufferType source = op.getSource().getType();
-    FragmentAttr layout = getFragment(type);
-    unsigned rank = type.getRank();
-    bool transposed;
-    if (!isPacked(type) || !matchMatrices(layout, source, transposed))
-      return op.emitOpError("expects a 16-bit matrix operand whose rows or "
-                            "columns of 8 are contiguous, but got ")
-             << type;
-    int64_t matrices = layout.getNumRegisters() / 2;
-    int64_t perLoad = matrices % 4 == 0 ? 4 : matrices % 2 == 0 ? 2 : 1;
-    int64_t pairDim = layout.getRegisters().front().dim;
-    auto offsets = ThreadOffsets::fit(
-        layout.getNumWarps() * 32, matrices / perLoad,
-        std::max<int64_t>(source.getLayout().getSwizzle() * 8, 16),
-        [&](int64_t thread, int64_t load) {
-          int64_t lane = thread % 32, row = lane % 8;
-          bool isOrigin = load == ThreadOffsets::origin;
-          int64_t matrix = (isOrigin ? 0 : load * perLoad) + lane / 8 % perLoad;
-          SmallVector<int64_t> position = layout.getCoordinates(
-              2 * matrix, transposed ? 0 : 4 * row, thread / 32, rank);
-          if (transposed)
-            position[pairDim] += row;
-          for (auto [value, offset] :
-               llvm::zip_equal(position, op.getOffsets()))
-            value += isOrigin ? 0 : offset;
-          return source.getLayout().getByteOffset(position,
-                                                  source.getElementBytes());
-        });
-    if (failed(offsets))
-      return op.emitOpError("expects addresses that are a base and constants");
-
-    Value base =
-        offsets->createBase(rewriter, loc, createThreadId(rewriter, loc));
-    auto pair = VectorType::get({2}, type.getElementType());
-    SmallVector<Value> registers;
-    for (int64_t load = 0; load < matrices / perLoad; ++load) {
-      Value pointer = offsets->createPointer(
-          rewriter, loc, adaptor.getSource().front(), base, load);
-      for (Value value :
-           createLoad(rewriter, loc, pointer, perLoad, transposed))
-        registers.push_back(
-            LLVM::BitcastOp::create(rewriter, loc, pair, value));
-    }
-    rewriter.replaceOpWithMultiple(op, {registers});
-    return success();
-  }
-
-private:
-  /// Whether each pair of registers is an 8 x 8 matrix of ldmatrix, and
-  /// whether its pairs run across memory.
-  static bool matchMatrices(FragmentAttr layout, BufferType source,
-                            bool &transposed) {
-    auto pair = split(layout.getRegisters(), 2);
-    auto lanes = split(layout.getLanes(), 4);
-    if (!pair || !lanes || pair->first.size() != 1 ||
-        lanes->first.size() != 1 || lanes->second.empty())
-      return false;
-    Digit inPair = pair->first.front(), along = lanes->first.front(),
-          across = lanes->second.front();
-    if (inPair.stride != 1 || along.dim != inPair.dim || along.stride != 2)
-      return false;
-    const Digit &inner = source.getLayout().getDigits().front();
-    if (inner.stride != 1 || inner.extent % 8)
-      return false;
-    transposed = inner.dim != inPair.dim;
-    return !transposed ||
-           (across == Digit{inner.dim, 8, 1} && lanes->second.size() == 1);
-  }
-
-  static SmallVector<Value> createLoad(OpBuilder &builder, Location loc,
-                                       Value pointer, int64_t count,
-                                       bool transposed) {
-    MLIRContext *context = builder.getContext();
-    Type i32 = builder.getI32Type();
-    Type type = i32;
-    if (count > 1)
-      type = LLVM::LLVMStructType::getLiteral(context,
-                                              SmallVector<Type>(count, i32));
-    Value loaded = NVVM::LdMatrixOp::create(
-        builder, loc, type, pointer, count,
-        transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
-        NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
-        NVVM::LdStMatrixEltType::B16);
-    if (count == 1)
-      return {loaded};
-    SmallVector<Value> values;
-    for (int64_t i = 0; i < count; ++i)
-      values.push_back(LLVM::ExtractValueOp::create(builder, loc, loaded, i));
-    return values;
-  }
-};
-
 } // namespace
 
 void mlir::diffattn::tile::populateMemoryPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerLoad, LowerStore, LowerAsyncCopy, LowerAsyncCommit,
-               LowerAsyncWait, LowerAlloc, LowerSlot, LowerLocalLoad>(
-      converter, patterns.getContext());
+               LowerElementCopy, LowerAsyncWait>(converter,
+                                                 patterns.getContext());
 }

@@ -20,12 +20,6 @@
 using namespace mlir;
 using namespace mlir::diffattn::tile;
 
-static FragmentAttr getFragment(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor ? dyn_cast_if_present<FragmentAttr>(tensor.getEncoding())
-                : FragmentAttr();
-}
-
 static Value combine(OpBuilder &builder, Location loc, ReduceKind kind, Value a,
                      Value b) {
   switch (kind) {
@@ -85,7 +79,7 @@ struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
   matchAndRewrite(arith::ConstantOp op, OneToNOpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
-    if (!getFragment(op.getType()) || !splat)
+    if (!getLayout(op.getType()) || !splat)
       return failure();
     auto type = cast<RankedTensorType>(op.getType());
     auto scalar = cast<TypedAttr>(splat.getSplatValue<Attribute>());
@@ -96,7 +90,7 @@ struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
     Value constant = arith::ConstantOp::create(rewriter, op.getLoc(),
                                                cast<TypedAttr>(value));
     int64_t count =
-        getFragment(type).getNumRegisters() / (isPacked(type) ? 2 : 1);
+        getLayout(type).getNumRegisters() / (isPacked(type) ? 2 : 1);
     rewriter.replaceOpWithMultiple(
         op, ArrayRef<SmallVector<Value>>{SmallVector<Value>(count, constant)});
     return success();
@@ -168,7 +162,7 @@ struct LowerTruncate : OpConversionPattern<arith::TruncFOp> {
                   ConversionPatternRewriter &rewriter) const override {
     auto type = dyn_cast<RankedTensorType>(op.getType());
     auto source = dyn_cast<RankedTensorType>(op.getIn().getType());
-    if (!type || !getFragment(type) || !isPacked(type) ||
+    if (!type || !getLayout(type) || !isPacked(type) ||
         !source.getElementType().isF32())
       return failure();
     Location loc = op.getLoc();
@@ -198,7 +192,7 @@ struct LowerElementwise : ConversionPattern {
   matchAndRewrite(Operation *op, ArrayRef<ValueRange> operands,
                   ConversionPatternRewriter &rewriter) const override {
     if (!OpTrait::hasElementwiseMappableTraits(op) ||
-        op->getNumResults() != 1 || !getFragment(op->getResult(0).getType()))
+        op->getNumResults() != 1 || !getLayout(op->getResult(0).getType()))
       return failure();
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     SmallVector<SmallVector<Value>> inputs;
@@ -211,7 +205,7 @@ struct LowerElementwise : ConversionPattern {
           unpackRegisters(rewriter, op->getLoc(), values, operandType));
     }
     SmallVector<Value> results;
-    for (int64_t reg = 0, end = getFragment(type).getNumRegisters(); reg < end;
+    for (int64_t reg = 0, end = getLayout(type).getNumRegisters(); reg < end;
          ++reg) {
       SmallVector<Value> scalars;
       for (ArrayRef<Value> input : inputs)
@@ -230,7 +224,7 @@ struct LowerSplat : OpConversionPattern<SplatOp> {
   matchAndRewrite(SplatOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto type = op.getResult().getType();
-    SmallVector<Value> registers(getFragment(type).getNumRegisters(),
+    SmallVector<Value> registers(getLayout(type).getNumRegisters(),
                                  adaptor.getSource().front());
     rewriter.replaceOpWithMultiple(
         op, {packRegisters(rewriter, op.getLoc(), registers, type)});
@@ -245,7 +239,7 @@ struct LowerIndex : OpConversionPattern<IndexOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto type = op.getResult().getType();
-    FragmentAttr layout = getFragment(type);
+    FragmentAttr layout = getLayout(type);
     unsigned rank = type.getRank();
     Value thread =
         createThreadCoordinates(rewriter, loc, layout, rank)[op.getDim()];
@@ -279,7 +273,7 @@ struct LowerMask : OpConversionPattern<MaskOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto type = op.getResult().getType();
-    FragmentAttr layout = getFragment(type);
+    FragmentAttr layout = getLayout(type);
     unsigned rank = type.getRank();
     IntegerSet set = op.getCondition();
     SmallVector<Value> thread =
@@ -375,7 +369,7 @@ struct LowerReduce : OpConversionPattern<ReduceOp> {
     Location loc = op.getLoc();
     auto source = op.getSource().getType();
     auto result = op.getResult().getType();
-    FragmentAttr from = getFragment(source), to = getFragment(result);
+    FragmentAttr from = getLayout(source), to = getLayout(result);
     int64_t dim = op.getDim();
     for (const Digit &digit : from.getWarps())
       if (digit.dim == dim)
@@ -432,14 +426,15 @@ struct LowerRenaming : OpConversionPattern<OpTy> {
   matchAndRewrite(OpTy op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto source = op.getSource().getType(), result = op.getResult().getType();
-    FragmentAttr from = getFragment(source), to = getFragment(result);
+    FragmentAttr from = getLayout(source), to = getLayout(result);
     auto origin = mapRegisters(to, result.getRank(), from, source.getRank(),
                                [&](SmallVector<int64_t> position) {
                                  return getOrigin(op, std::move(position));
                                });
     if (failed(origin) || !sameThreads(op, from, to))
       return op.emitOpError("moves elements between threads, from ")
-             << from << " to " << to << ", which is not supported yet";
+             << from << " to " << to
+             << "; run diffattn-tile-exchange on conversions";
     SmallVector<Value> registers =
         unpackRegisters(rewriter, op.getLoc(), adaptor.getSource(), source);
     SmallVector<Value> results;

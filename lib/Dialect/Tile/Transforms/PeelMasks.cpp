@@ -173,8 +173,10 @@ scf::ForOp MaskPeeler::createLoop(Value lower, Value upper, ValueRange inits,
   copy.setLowerBound(lower);
   copy.setUpperBound(upper);
   copy.getInitArgsMutable().assign(inits);
-  if (cut)
+  if (cut) {
+    copy->setAttr(attr::cut, builder.getUnitAttr());
     return copy;
+  }
   for (Operation *op : masks) {
     auto mask = cast<MaskOp>(mapping.lookup(op));
     mask.getResult().replaceAllUsesWith(mask.getSource());
@@ -183,13 +185,28 @@ scf::ForOp MaskPeeler::createLoop(Value lower, Value upper, ValueRange inits,
   return copy;
 }
 
+/// Erases the ops between `before` (null for the beginning) and `end`: of an
+/// attempt that failed, used by nothing else.
+static void eraseBetween(Operation *before, Operation *end) {
+  while (Operation *op = end->getPrevNode()) {
+    if (op == before)
+      return;
+    op->erase();
+  }
+}
+
 bool MaskPeeler::run() {
+  if (loop->hasAttr(attr::cut))
+    return false;
   SmallVector<Operation *> masks;
   UncutRange range;
   for (auto mask : loop.getBody()->getOps<MaskOp>()) {
     UncutRange bounds;
-    if (!collectBounds(mask, bounds))
+    Operation *before = loop->getPrevNode();
+    if (!collectBounds(mask, bounds)) {
+      eraseBetween(before, loop);
       continue;
+    }
     masks.push_back(mask);
     llvm::append_range(range.lower, bounds.lower);
     llvm::append_range(range.upper, bounds.upper);

@@ -22,15 +22,6 @@ using namespace mlir::diffattn::tile;
 // Types
 //===----------------------------------------------------------------------===//
 
-static FragmentAttr getFragment(RankedTensorType type) {
-  return dyn_cast_if_present<FragmentAttr>(type.getEncoding());
-}
-
-bool mlir::diffattn::tile::isPacked(RankedTensorType type) {
-  return isa<Float16Type, BFloat16Type>(type.getElementType()) &&
-         getFragment(type).getNumRegisters() % 2 == 0;
-}
-
 ThreadTypeConverter::ThreadTypeConverter(MLIRContext *context) {
   addConversion([](Type type) { return type; });
   addConversion([](BufferType type) -> Type {
@@ -40,7 +31,7 @@ ThreadTypeConverter::ThreadTypeConverter(MLIRContext *context) {
   addConversion(
       [](RankedTensorType type,
          SmallVectorImpl<Type> &types) -> std::optional<LogicalResult> {
-        FragmentAttr layout = getFragment(type);
+        FragmentAttr layout = getLayout(type);
         if (!layout)
           return std::nullopt;
         Type element = type.getElementType();
@@ -155,26 +146,27 @@ FailureOr<SmallVector<int64_t>> mlir::diffattn::tile::mapRegisters(
 // Shared memory addresses
 //===----------------------------------------------------------------------===//
 
-FailureOr<ThreadOffsets> ThreadOffsets::fit(
-    int64_t threads, int64_t accesses, int64_t atom,
-    function_ref<int64_t(int64_t thread, int64_t access)> getOffset) {
+FailureOr<ThreadOffsets> ThreadOffsets::fit(const SharedAccess &access,
+                                            SharedAttr layout) {
+  constexpr int64_t origin = SharedAccess::origin;
   ThreadOffsets result;
-  result.start = getOffset(0, origin);
-  for (int64_t bit = 1; bit < threads; bit *= 2)
-    result.bits.push_back(getOffset(bit, origin) ^ result.start);
-  int64_t low = atom - 1;
-  for (int64_t access = 0; access < accesses; ++access) {
-    int64_t offset = getOffset(0, access);
+  result.start = access.getOffset(0, origin);
+  for (int64_t bit = 1; bit < access.threads; bit *= 2)
+    result.bits.push_back(access.getOffset(bit, origin) ^ result.start);
+  // Swizzles repeat every so many bytes.
+  int64_t low = std::max<int64_t>(8 * layout.getSwizzle(), 16) - 1;
+  for (int64_t i = 0; i < access.count; ++i) {
+    int64_t offset = access.getOffset(0, i);
     result.accesses.push_back({(offset ^ result.start) & low,
                                (offset & ~low) - (result.start & ~low)});
   }
-  for (int64_t thread = 0; thread < threads; ++thread) {
+  for (int64_t thread = 0; thread < access.threads; ++thread) {
     int64_t base = result.start;
     for (auto [i, bit] : llvm::enumerate(result.bits))
       if (thread >> i & 1)
         base ^= bit;
-    for (auto [i, access] : llvm::enumerate(result.accesses))
-      if ((base ^ access.flip) + access.advance != getOffset(thread, i))
+    for (auto [i, form] : llvm::enumerate(result.accesses))
+      if ((base ^ form.flip) + form.advance != access.getOffset(thread, i))
         return failure();
   }
   return result;
@@ -213,6 +205,14 @@ Value ThreadOffsets::createPointer(OpBuilder &builder, Location loc,
   return LLVM::GEPOp::create(
       builder, loc, pointer.getType(), builder.getI8Type(), pointer,
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(advance)});
+}
+
+Value mlir::diffattn::tile::createAddress(OpBuilder &builder, Location loc,
+                                          Value first, Value index,
+                                          int64_t bytes) {
+  Value offset = arith::MulIOp::create(builder, loc, index,
+                                       createI32(builder, loc, bytes));
+  return arith::AddIOp::create(builder, loc, first, offset);
 }
 
 Value mlir::diffattn::tile::createSharedPointer(OpBuilder &builder,

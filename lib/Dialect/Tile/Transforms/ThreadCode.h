@@ -15,7 +15,7 @@
 #ifndef DIFFATTN_LIB_DIALECT_TILE_TRANSFORMS_THREADCODE_H
 #define DIFFATTN_LIB_DIALECT_TILE_TRANSFORMS_THREADCODE_H
 
-#include "diffattn/Dialect/Tile/IR/Tile.h"
+#include "diffattn/Dialect/Tile/IR/SharedAccess.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -30,9 +30,6 @@ class ThreadTypeConverter : public TypeConverter {
 public:
   explicit ThreadTypeConverter(MLIRContext *context);
 };
-
-/// Whether registers of this tensor are held in pairs.
-bool isPacked(RankedTensorType type);
 
 /// The registers of a tensor, pairs taken apart.
 SmallVector<Value> unpackRegisters(OpBuilder &builder, Location loc,
@@ -72,15 +69,11 @@ struct ThreadOffsets {
   };
   SmallVector<Access> accesses;
 
-  /// The access that others are relative to. Loads of parts of one buffer have
-  /// it in common, so that they share one base.
-  static constexpr int64_t origin = -1;
-
-  /// Finds that form for `getOffset(thread, access)`, where swizzles repeat
-  /// every `atom` bytes. Fails if there is none.
-  static FailureOr<ThreadOffsets>
-  fit(int64_t threads, int64_t accesses, int64_t atom,
-      function_ref<int64_t(int64_t thread, int64_t access)> getOffset);
+  /// Finds that form for accesses to a buffer. They are relative to its origin,
+  /// so that accesses to parts of one buffer share a base. Fails if there is
+  /// none.
+  static FailureOr<ThreadOffsets> fit(const SharedAccess &access,
+                                      SharedAttr layout);
 
   /// base(thread) as an i32.
   Value createBase(OpBuilder &builder, Location loc, Value thread) const;
@@ -88,6 +81,11 @@ struct ThreadOffsets {
   Value createPointer(OpBuilder &builder, Location loc, Value buffer,
                       Value base, unsigned access) const;
 };
+
+/// The address of element `index`, an i32, of those of `bytes` bytes from
+/// `first` on.
+Value createAddress(OpBuilder &builder, Location loc, Value first, Value index,
+                    int64_t bytes);
 
 /// `address`, an i32, as a pointer to shared memory.
 Value createSharedPointer(OpBuilder &builder, Location loc, Value address);
@@ -118,6 +116,8 @@ void populateHopperPatterns(const TypeConverter &converter,
 void populateRegisterPatterns(const TypeConverter &converter,
                               RewritePatternSet &patterns);
 void populateMemoryPatterns(const TypeConverter &converter,
+                            RewritePatternSet &patterns);
+void populateSharedPatterns(const TypeConverter &converter,
                             RewritePatternSet &patterns);
 void populateProductPatterns(const TypeConverter &converter,
                              RewritePatternSet &patterns);

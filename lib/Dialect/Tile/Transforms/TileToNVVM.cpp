@@ -64,6 +64,7 @@ private:
     target.addLegalOp<RolesOp, ElectedOp, UnrealizedConversionCastOp>();
     populateRegisterPatterns(converter, patterns);
     populateMemoryPatterns(converter, patterns);
+    populateSharedPatterns(converter, patterns);
     populateProductPatterns(converter, patterns);
     populateHopperPatterns(converter, patterns);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,

@@ -119,3 +119,176 @@ func.func @scalars(%tile: !diffattn_tile.buffer<[4xi32], #numbers>, %x: i32) {
   diffattn_tile.write_scalars %x, %x into %tile : !diffattn_tile.buffer<[4xi32], #numbers>
   return
 }
+
+// -----
+
+func.func @role_argument() {
+  // expected-error @+1 {{'diffattn_tile.roles' op expects each role to have one argument, an i32}}
+  "diffattn_tile.roles"() <{warpgroups = array<i64: 1>, registers = array<i64: 32>}> ({
+  ^bb0(%w: index):
+  }) : () -> ()
+  return
+}
+
+// -----
+
+func.func @role_counts() {
+  // expected-error @+1 {{'diffattn_tile.roles' op expects warpgroups and registers for each of 1 roles}}
+  "diffattn_tile.roles"() <{warpgroups = array<i64: 1, 1>, registers = array<i64: 32>}> ({
+  ^bb0(%w: i32):
+  }) : () -> ()
+  return
+}
+
+// -----
+
+func.func @role_warpgroups() {
+  // expected-error @+1 {{'diffattn_tile.roles' op expects 1 to 8 warpgroups in a role, but got 9}}
+  diffattn_tile.roles
+  role(%a) warpgroups 9 registers 24 {
+  }
+  return
+}
+
+// -----
+
+func.func @turn_alone() {
+  diffattn_tile.roles
+  role(%a) warpgroups 1 registers 32 {
+    // expected-error @+1 {{'diffattn_tile.take_turn' op expects a role of 2 to 4 teams, but got 1}}
+    diffattn_tile.take_turn
+  }
+  return
+}
+
+// -----
+
+func.func @turn_outside() {
+  // expected-error @+1 {{'diffattn_tile.pass_turn' op expects a role of 2 to 4 teams, but got 1}}
+  diffattn_tile.pass_turn
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expects elements of whole bytes, but got 'i1'}}
+func.func private @bits(!diffattn_tile.tensor_map<8x64xi1, swizzle = 128>)
+
+// -----
+
+// expected-error @+1 {{expects a box of 1 to 5 dimensions of 1 to 256}}
+func.func private @large_box(!diffattn_tile.tensor_map<257x64xbf16, swizzle = 128>)
+
+// -----
+
+// expected-error @+1 {{expects a swizzle of 0, 32, 64 or 128, but got 48}}
+func.func private @odd_swizzle(!diffattn_tile.tensor_map<8x64xbf16, swizzle = 48>)
+
+// -----
+
+// expected-error @+2 {{expects barrier_init or async_proxy, but got 'all'}}
+func.func @fence() {
+  diffattn_tile.fence all
+  return
+}
+
+// -----
+
+#key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
+!map = !diffattn_tile.tensor_map<80x64xbf16, swizzle = 128>
+!key = !diffattn_tile.buffer<[80x64xbf16], #key>
+func.func @copy_coordinates(%map: !map, %k: !key, %full: !diffattn_tile.barriers<1>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_copy' op expects 2 coordinates, but got 1}}
+    diffattn_tile.tensor_copy %map[%i] dims [0, 1] into %k, %full[%i] : !map, !key, !diffattn_tile.barriers<1>
+  }
+  return
+}
+
+// -----
+
+#key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
+!map = !diffattn_tile.tensor_map<80x64xf16, swizzle = 128>
+!key = !diffattn_tile.buffer<[80x64xbf16], #key>
+func.func @copy_elements(%map: !map, %k: !key, %full: !diffattn_tile.barriers<1>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_copy' op expects the element type and swizzle of '!diffattn_tile.tensor_map<80x64xf16, swizzle = 128>', but got}}
+    diffattn_tile.tensor_copy %map[%i, %i] dims [0, 1] into %k, %full[%i] : !map, !key, !diffattn_tile.barriers<1>
+  }
+  return
+}
+
+// -----
+
+#key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
+!map = !diffattn_tile.tensor_map<80x64xbf16, swizzle = 128>
+!key = !diffattn_tile.buffer<[80x64xbf16], #key>
+func.func @copy_dims(%map: !map, %k: !key, %full: !diffattn_tile.barriers<1>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_copy' op expects dims to be different dimensions of the map, but got 1}}
+    diffattn_tile.tensor_copy %map[%i, %i] dims [1, 1] into %k, %full[%i] : !map, !key, !diffattn_tile.barriers<1>
+  }
+  return
+}
+
+// -----
+
+#key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
+!map = !diffattn_tile.tensor_map<2x80x64xbf16, swizzle = 128>
+!key = !diffattn_tile.buffer<[80x64xbf16], #key>
+func.func @copy_box(%map: !map, %k: !key, %full: !diffattn_tile.barriers<1>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_copy' op expects a box of size 1 along dimension 0 of the map, which the buffer does not have}}
+    diffattn_tile.tensor_copy %map[%i, %i, %i] dims [1, 2] into %k, %full[%i] : !map, !key, !diffattn_tile.barriers<1>
+  }
+  return
+}
+
+// -----
+
+#acc = #diffattn_tile.fragment<register = [d1*2, d0*2:8, d1*8:8], lane = [d1*4:2, d0*8], warp = [d0*4:16]>
+#value = #diffattn_tile.shared<[d1*64, d0*64], swizzle = 128>
+!value = !diffattn_tile.buffer<[64x64xbf16], #value>
+func.func @dot_accumulator(%p: tensor<64x64xbf16, #acc>, %v: !value, %acc: tensor<64x64xf32, #acc>) {
+  // expected-error @+1 {{'diffattn_tile.dot_async' op expects a result of f32 with a layout and a right operand of rank 2}}
+  %s = diffattn_tile.dot_async %p, %v : tensor<64x64xbf16, #acc>, !value -> !diffattn_tile.pending<tensor<64x64xf32>>
+  return
+}
+
+// -----
+
+#acc = #diffattn_tile.fragment<register = [d1*2, d0*2:8, d1*8:8], lane = [d1*4:2, d0*8], warp = [d0*4:16]>
+#value = #diffattn_tile.shared<[d1*64, d0*64], swizzle = 64>
+!value = !diffattn_tile.buffer<[64x64xbf16], #value>
+func.func @dot_layout(%p: tensor<64x64xbf16, #acc>, %v: !value) {
+  // expected-error @+1 {{'diffattn_tile.dot_async' op expects a right operand with layout #diffattn_tile.shared<[d1*64, d0*64], swizzle = 128>, but got #diffattn_tile.shared<[d1*64, d0*64], swizzle = 64>}}
+  %s = diffattn_tile.dot_async %p, %v : tensor<64x64xbf16, #acc>, !value -> !diffattn_tile.pending<tensor<64x64xf32, #acc>>
+  return
+}
+
+// -----
+
+#acc = #diffattn_tile.fragment<register = [d1*2, d0*2:8, d1*8:8], lane = [d1*4:2, d0*8], warp = [d0*4:16]>
+#value = #diffattn_tile.shared<[d1*64, d0*64], swizzle = 128>
+!value = !diffattn_tile.buffer<[64x64xi16], #value>
+func.func @dot_elements(%p: tensor<64x64xi16, #acc>, %v: !value) {
+  // expected-error @+1 {{'diffattn_tile.dot_async' op expects operands of f16 or bf16, but got 'i16'}}
+  %s = diffattn_tile.dot_async %p, %v : tensor<64x64xi16, #acc>, !value -> !diffattn_tile.pending<tensor<64x64xf32, #acc>>
+  return
+}
+
+// -----
+
+func.func @thread_reduce_layout(%p: tensor<32x80xf32>) {
+  // expected-error @+1 {{'diffattn_tile.thread_reduce' op expects a dimension below 2 and a source with a layout, but got 1}}
+  %sum = diffattn_tile.thread_reduce add %p along 1 : tensor<32x80xf32> -> tensor<32x4xf32>
+  return
+}
+
+// -----
+
+func.func @fetch_add(%counters: memref<2x2xi32>, %i: index, %x: i32) {
+  // expected-error @+1 {{'diffattn_tile.fetch_add' op expects memory of rank 1, but got 'memref<2x2xi32>'}}
+  %t = diffattn_tile.fetch_add %counters[%i], %x : memref<2x2xi32>
+  return
+}

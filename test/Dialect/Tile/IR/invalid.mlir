@@ -417,3 +417,11 @@ func.func @f(%s: tensor<16x16xf32, #c>) {
   %t = diffattn_tile.slice %s[0, 4] : tensor<16x16xf32, #c> -> tensor<16x8xf32, #h>
   return
 }
+
+// -----
+
+func.func @f(%s: tensor<16x8xf32>) {
+  // expected-error@+1 {{expects a permutation of 2 dimensions}}
+  %t = diffattn_tile.transpose %s [0, 0] : tensor<16x8xf32> -> tensor<16x8xf32>
+  return
+}

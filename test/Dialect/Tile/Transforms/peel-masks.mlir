@@ -1,4 +1,7 @@
 // RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-peel-masks,canonicalize,cse)))' | FileCheck %s
+// Loops that were peeled are not peeled again.
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-peel-masks)))' -o %t
+// RUN: diffattn-opt %t --pass-pipeline='builtin.module(gpu.module(gpu.func(diffattn-tile-peel-masks)))' | diff %t -
 
 #causal = affine_set<(m, k)[n, diagonal] : (n - k - 1 >= 0, diagonal - k + m >= 0)>
 #window = affine_set<(m, k)[n, diagonal, first] : (n - k - 1 >= 0, diagonal - k + m >= 0, k - m + first >= 0)>

@@ -11,6 +11,9 @@
 #straight = #diffattn_tile.fragment<register = [d0*2, d0*2:8, d1*2:8], lane = [d0*4:2, d1*8], warp = []>
 #query = #diffattn_tile.shared<[d2*16, d0*8, d1*2], swizzle = 32>
 #keys = #diffattn_tile.shared<[d1*16, d0*16], swizzle = 32>
+#columns = #diffattn_tile.shared<[d0*16, d1*16], swizzle = 32>
+#square = #diffattn_tile.fragment<register = [d1*2, d0*2:8, d1*2:8], lane = [d1*4:2, d0*8], warp = []>
+#runs = #diffattn_tile.fragment<register = [d1*8], lane = [d0*16, d1*2:8], warp = []>
 #set = affine_set<(m, r, k)[n] : (n - k - 1 >= 0)>
 
 !acc = tensor<8x2x16xf32, #acc>
@@ -113,6 +116,61 @@ gpu.module @kernels {
   gpu.func @no_tiles(%out: memref<1xf32>, %x: f32) kernel {
     %c0 = arith.constant 0 : index
     memref.store %x, %out[%c0] : memref<1xf32>
+    gpu.return
+  }
+
+  // Registers to and from shared memory: as many neighbours at a time as there
+  // are, pairs taken apart where they are none.
+  // CHECK-LABEL: gpu.func @vectors(
+  // CHECK-COUNT-4: llvm.store %{{.*}}, %{{.*}} {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<3>
+  // CHECK-NOT:     llvm.store {{.*}} vector
+  // CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+  // CHECK-NOT:     llvm.load {{.*}} vector
+  // CHECK-COUNT-4: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<3>
+  // CHECK-COUNT-8: llvm.store %{{.*}}, %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<3>
+  // CHECK-NOT:     llvm.store
+  // CHECK-COUNT-1: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+  gpu.func @vectors(%in: memref<16x16xf32>, %out: memref<16x16xf32>, %half: memref<16x16xbf16>, %rest: memref<16x16xbf16>) kernel
+      attributes {diffattn_tile.warps = 1 : i64} {
+    %f = diffattn_tile.alloc {offset = 0 : i64} : !diffattn_tile.buffer<[16x16xf32], #keys>
+    %s = diffattn_tile.load %in : memref<16x16xf32> -> tensor<16x16xf32, #square>
+    diffattn_tile.local_store %s, %f : tensor<16x16xf32, #square>, !diffattn_tile.buffer<[16x16xf32], #keys>
+    %t = diffattn_tile.local_load %f[0, 0] : !diffattn_tile.buffer<[16x16xf32], #keys> -> tensor<16x16xf32, #runs>
+    diffattn_tile.store %t, %out : tensor<16x16xf32, #runs>, memref<16x16xf32>
+    %rows = diffattn_tile.alloc {offset = 1024 : i64} : !keys
+    %columns = diffattn_tile.alloc {offset = 2048 : i64} : !diffattn_tile.buffer<[16x16xbf16], #columns>
+    %h = diffattn_tile.load %half : memref<16x16xbf16> -> tensor<16x16xbf16, #square>
+    diffattn_tile.local_store %h, %rows : tensor<16x16xbf16, #square>, !keys
+    diffattn_tile.local_store %h, %columns : tensor<16x16xbf16, #square>, !diffattn_tile.buffer<[16x16xbf16], #columns>
+    %u = diffattn_tile.local_load %rows[0, 0] : !keys -> tensor<16x16xbf16, #runs>
+    diffattn_tile.store %u, %rest : tensor<16x16xbf16, #runs>, memref<16x16xbf16>
+    gpu.return
+  }
+
+  // Arguments that begin anywhere: a loop over eight elements of a thread, four
+  // at a time, each under a guard, and their places by the swizzle. Results one
+  // by one.
+  // CHECK-LABEL: gpu.func @elements(
+  // CHECK-NOT:     nvvm.cp.async.shared.global
+  // CHECK:         scf.for %{{.*}} = %c0{{.*}} to %c8{{.*}} step %c4
+  // CHECK-COUNT-4:   llvm.load %{{.*}} : !llvm.ptr<1> -> i16
+  // CHECK:           arith.shrui
+  // CHECK:           arith.andi
+  // CHECK:           arith.xori
+  // CHECK-COUNT-4:   llvm.store %{{.*}}, %{{.*}} : i16, !llvm.ptr<3>
+  // CHECK-NOT:       llvm.store
+  // CHECK:         nvvm.cp.async.commit.group
+  // CHECK-COUNT-8: llvm.store %{{.*}} {alignment = 2 : i64} : bf16, !llvm.ptr<1>
+  // CHECK-NOT:     llvm.store
+  gpu.func @elements(%in: !global, %out: memref<16x16xbf16>) kernel
+      attributes {diffattn_tile.warps = 1 : i64, diffattn_tile.elementwise} {
+    %k = diffattn_tile.alloc {offset = 0 : i64} : !keys
+    diffattn_tile.async_copy %in into %k : !global, !keys
+    diffattn_tile.async_commit
+    diffattn_tile.async_wait 0
+    gpu.barrier
+    %t = diffattn_tile.local_load %k[0, 0] : !keys -> tensor<16x16xbf16, #transposed>
+    diffattn_tile.store %t, %out : tensor<16x16xbf16, #transposed>, memref<16x16xbf16>
     gpu.return
   }
 }

@@ -1,4 +1,7 @@
 // RUN: diffattn-opt %s --diffattn-to-tile --canonicalize --split-input-file | FileCheck %s
+// RUN: diffattn-opt %s --diffattn-to-tile=elementwise --split-input-file | FileCheck %s --check-prefix=ELEMENTS
+
+// ELEMENTS: gpu.func @frame({{.*}} kernel attributes {diffattn_tile.elementwise, diffattn_tile.grid
 
 // The frame: arguments and results that are none become parameters, the forall
 // the grid, the schedule warps and stages.

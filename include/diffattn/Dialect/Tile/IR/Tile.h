@@ -42,11 +42,15 @@ namespace mlir::diffattn::tile {
 /// A team is a warpgroup.
 inline constexpr int64_t teamWarps = 4;
 
-/// The layout of a tensor, null before layouts are assigned.
+/// The layout of a tensor, null before layouts are assigned, and for what is no
+/// tensor.
+inline FragmentAttr getLayout(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? dyn_cast_if_present<FragmentAttr>(tensor.getEncoding())
+                : FragmentAttr();
+}
 inline FragmentAttr getLayout(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type ? dyn_cast_if_present<FragmentAttr>(type.getEncoding())
-              : FragmentAttr();
+  return getLayout(value.getType());
 }
 
 /// Discardable attributes of the kernel, a gpu.func.
@@ -77,6 +81,12 @@ inline constexpr llvm::StringLiteral map = "diffattn_tile.map";
 inline constexpr llvm::StringLiteral counters = "diffattn_tile.counters";
 /// Slots of each ring of staged operands, an i64 of the schedule.
 inline constexpr llvm::StringLiteral stages = "diffattn_tile.stages";
+/// Unit attribute of a loop over the iterations that masks cut
+/// (diffattn-tile-peel-masks).
+inline constexpr llvm::StringLiteral cut = "diffattn_tile.cut";
+/// Unit attribute of a kernel whose parameters may begin anywhere, and their
+/// rows too: threads access one element of them at a time.
+inline constexpr llvm::StringLiteral elementwise = "diffattn_tile.elementwise";
 /// Of a parameter: "read" or "write".
 inline constexpr llvm::StringLiteral access = "diffattn_tile.access";
 /// Of a written parameter: the number of the function result, an i64.

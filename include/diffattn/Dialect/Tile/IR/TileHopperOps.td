@@ -294,9 +294,8 @@ def Tile_ThreadReduceOp : Tile_Op<"thread_reduce", [Pure]> {
   let assemblyFormat = "custom<ReduceKind>($kind) $source `along` $dim attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    /// The type of the result; `source` has a layout.
-    static ::mlir::RankedTensorType
-    getResultType(::mlir::RankedTensorType source, int64_t dim);
+    /// What becomes of a tensor that has a layout.
+    static RankedTensorType getResultType(RankedTensorType source, int64_t dim);
   }];
 }
 

@@ -109,7 +109,9 @@ def Tile_AsyncCopyOp : Tile_Op<"async_copy"> {
     written. The innermost dimension of `source` is contiguous, and 16 bytes
     are moved at a time: addresses and strides are multiples of 16 bytes.
 
-    Becomes `cp.async.cg.shared.global` (PTX ISA, "cp.async").
+    Becomes `cp.async.cg.shared.global` (PTX ISA, "cp.async"); in a kernel with
+    `diffattn_tile.elementwise`, whose addresses and strides are those of
+    elements, loads and stores.
   }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source,
                        Arg<Tile_BufferType, "", [MemWrite]>:$dest);
@@ -311,8 +313,8 @@ def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
 def Tile_ConvertLayoutOp : Tile_Op<"convert_layout", [Pure]> {
   let summary = "The same tensor in other registers";
   let description = [{
-    Between layouts of one normal form a renaming; otherwise an exchange through
-    shared memory.
+    A renaming where every thread holds the same elements on both sides;
+    otherwise an exchange through shared memory (`diffattn-tile-exchange`).
   }];
   let arguments = (ins Tile_Tensor:$source);
   let results = (outs Tile_Tensor:$result);

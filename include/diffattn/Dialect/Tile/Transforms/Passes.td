@@ -41,8 +41,12 @@ def LinalgToTilePass : TilePass<"diffattn-to-tile", "::mlir::ModuleOp"> {
     Unit dimensions are dropped. The left operand of a product is rounded to the
     type of the right one: matrix instructions multiply 16-bit operands.
     Kernels carry the factors of their grid (`diffattn_tile.grid`), their warps
-    and their stages.
+    and their stages. With `elementwise` they accept arguments that begin
+    anywhere and whose rows do (`diffattn_tile.elementwise`): slower, and for
+    schedules without teams.
   }];
+  let options = [Option<"elementwise", "elementwise", "bool", "false",
+                        "Access one element of an argument at a time">];
   let dependentDialects = [
     "::mlir::diffattn::tile::TileDialect", "::mlir::gpu::GPUDialect",
     "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect",
@@ -291,7 +295,8 @@ def PeelMasksPass : TilePass<"diffattn-tile-peel-masks"> {
     A loop with `mask` ops becomes up to three loops over consecutive ranges:
     iterations before, within and after the range in which all constraints
     hold for every element, the middle one without its masks and what only
-    they need. Constraints whose symbol grows with the induction variable bound
+    they need, the others marked with `diffattn_tile.cut`, so that they are not
+    peeled again. Constraints whose symbol grows with the induction variable bound
     the range from below, those whose symbol falls bound it from above. Masks
     with other symbols stay.
 
@@ -366,12 +371,53 @@ def SelectOperandsPass : TilePass<"diffattn-tile-select-operands"> {
   }];
 }
 
+def ExchangePass : TilePass<"diffattn-tile-exchange"> {
+  let summary = "Move elements between threads through shared memory";
+  let description = [{
+    Requires: layouts (`diffattn-tile-assign-layouts`).
+
+    A `convert_layout` that moves elements to other lanes or warps becomes a
+    `local_store` to a buffer of its own, a barrier and a `local_load`. The
+    buffer's layout is that with the fewest wavefronts for both: any dimension
+    innermost, in panels of up to 128 bytes, under any swizzle.
+
+    In a loop another barrier goes before the store: others may still read what
+    the last iteration stored. Elsewhere one does only if a buffer is dead
+    there, whose place `diffattn-tile-allocate` then gives to this one. In
+    `roles` each team has a slot, and the barriers are those of the team.
+
+    Left alone: conversions that rename registers.
+
+    ```mlir
+    %t = diffattn_tile.convert_layout %s : tensor<64x64xf32, #acc> -> tensor<64x64xf32, #rows>
+    ```
+    becomes
+    ```mlir
+    diffattn_tile.local_store %s, %buffer : tensor<64x64xf32, #acc>, !diffattn_tile.buffer<[64x64xf32], #shared>
+    gpu.barrier
+    %t = diffattn_tile.local_load %buffer[0, 0] : !diffattn_tile.buffer<[64x64xf32], #shared> -> tensor<64x64xf32, #rows>
+    ```
+  }];
+  let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def AllocatePass : TilePass<"diffattn-tile-allocate"> {
   let summary = "Place buffers in shared memory";
   let description = [{
     Gives each `alloc` and `barriers` an offset; buffers whose lifetimes do not overlap may
     share bytes. Writes `diffattn_tile.shared_bytes`. Fails if `limit` bytes do
     not suffice, naming the buffers.
+
+    Counts the bank conflicts of all accesses to each buffer (SharedAccess.h):
+    loads and stores of registers, copies, products that read by descriptor. A
+    remark says how many there are. Swizzles are chosen where buffers are made
+    (`diffattn-tile-stage`, `diffattn-tile-specialize`,
+    `diffattn-tile-exchange`), because tensor maps and descriptors have to
+    agree; here it is too late for another one. So a buffer with conflicts that
+    another swizzle of its layout would avoid is an error, which names that
+    swizzle. Where none would, the remark says so.
   }];
   let options = [Option<"limit", "limit", "int64_t", /*default=*/"166912",
                         "Shared memory of a thread block, in bytes">];
