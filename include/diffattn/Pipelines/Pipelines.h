@@ -29,9 +29,12 @@ struct PipelineSettings {
   /// For GPUs only.
   int64_t warps = 0, stages = 0, teams = 0;
   /// "overlap", "turns", "sections", or empty.
-  std::string order;
-  /// How many schedules that the model finds cheaper are passed over.
+  std::string order = {};
+  /// How many better schedules are passed over.
   int64_t rank = 0;
+  /// A file of measured schedules, "none", or empty for the one that comes with
+  /// the compiler.
+  std::string scheduleTable = {};
 };
 
 /// The settings as options of a pipeline, beginning with those of every target.
@@ -93,8 +96,15 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
                      "sections; empty lets the target decide"),
       llvm::cl::init("")};
 
+  Option<std::string> scheduleTable{
+      *this, "schedule-table",
+      llvm::cl::desc("File of measured schedules; empty: the one that comes "
+                     "with the compiler; none: no table"),
+      llvm::cl::init("")};
+
   PipelineSettings getSettings() const {
-    return {target, queryTile, pairs, keyTile, warps, stages, teams, order};
+    return {target, queryTile, pairs, keyTile,    warps,
+            stages, teams,     order, /*rank=*/0, scheduleTable};
   }
 };
 
