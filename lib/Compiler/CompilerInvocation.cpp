@@ -9,6 +9,7 @@
 #include "diffattn/Compiler/CompilerInvocation.h"
 
 #include "diffattn/Compiler/OutputFiles.h"
+#include "diffattn/Compiler/ScheduleList.h"
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
 #include "diffattn/Reference/Inputs.h"
 #include "diffattn/Target/LLVMEmission.h"
@@ -260,6 +261,11 @@ std::string CompilerInvocation::emitMLIR() const {
   llvm::raw_string_ostream stream(text);
   (*module)->print(stream);
   return text;
+}
+
+FailureOr<std::string> CompilerInvocation::emitSchedules() const {
+  return listSchedules(*module, llvm::cast<GPUTarget>(*target),
+                       options.pipeline.scheduleTable);
 }
 
 FailureOr<std::unique_ptr<llvm::Module>>

@@ -61,6 +61,7 @@ static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   schedule.teams = settings.teams;
   schedule.order = settings.order;
   schedule.rank = settings.rank;
+  schedule.scheduleTable = settings.scheduleTable;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));
   pm.addNestedPass<func::FuncOp>(createToOnlinePass());
 }

@@ -74,15 +74,17 @@ struct CommandLine {
       cl::value_desc("FILE"), cl::cat(compile)};
   cl::opt<EmitKind> emit{
       "emit", cl::desc("What to write:"),
-      cl::values(clEnumValN(EmitKind::MLIR, "mlir",
-                            "MLIR of the last phase (default)"),
-                 clEnumValN(EmitKind::LLVM, "llvm", "optimised LLVM IR"),
-                 clEnumValN(EmitKind::Object, "object",
-                            "an object file (CPU targets)"),
-                 clEnumValN(EmitKind::PTX, "ptx",
-                            "PTX, checked by ptxas if there is one (GPU)"),
-                 clEnumValN(EmitKind::Cubin, "cubin",
-                            "machine code from ptxas (GPU)")),
+      cl::values(
+          clEnumValN(EmitKind::MLIR, "mlir",
+                     "MLIR of the last phase (default)"),
+          clEnumValN(EmitKind::LLVM, "llvm", "optimised LLVM IR"),
+          clEnumValN(EmitKind::Object, "object",
+                     "an object file (CPU targets)"),
+          clEnumValN(EmitKind::PTX, "ptx",
+                     "PTX, checked by ptxas if there is one (GPU)"),
+          clEnumValN(EmitKind::Cubin, "cubin", "machine code from ptxas (GPU)"),
+          clEnumValN(EmitKind::Schedules, "schedules",
+                     "legal schedules as JSON, the best first (GPU)")),
       cl::init(EmitKind::MLIR), cl::cat(compile)};
   cl::opt<std::string> target{
       "target",
@@ -129,6 +131,11 @@ struct CommandLine {
       cl::desc("How teams share the matrix unit: overlap, turns or sections "
                "(default: target decides)"),
       cl::value_desc("ORDER"), cl::cat(compile)};
+  cl::opt<std::string> scheduleTable{
+      "schedule-table",
+      cl::desc("Measured schedules of a GPU (default: those that come with the "
+               "compiler; none: no table)"),
+      cl::value_desc("FILE.json|none"), cl::cat(compile)};
   cl::opt<std::string> ptxas{
       "ptxas",
       cl::desc("The assembler of the CUDA toolkit (default: from $PATH, "
@@ -228,6 +235,9 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
       {compiler.pipeline.stages != 0, "--stages", false, true, false},
       {compiler.pipeline.teams != 0, "--teams", false, true, false},
       {!compiler.pipeline.order.empty(), "--order", false, true, false},
+      {!compiler.pipeline.scheduleTable.empty(), "--schedule-table", false,
+       true, false},
+      {emits(EmitKind::Schedules), "--emit=schedules", false, true, false},
       {!options.assembler.path.empty(), "--ptxas", false, true, false},
       {!options.assembler.use, "--no-ptxas", false, true, false},
       {!options.fallback, "--no-fallback", false, true, false}};
@@ -244,6 +254,10 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
                        "' needs --compile-to=" + getPhaseName(last) +
                        ", but got '" + getPhaseName(*compiler.to) + "'");
   }
+  if (emits(EmitKind::Schedules) && compiler.to != Phase::Fused)
+    return makeError("option '--emit=schedules' needs --compile-to=fused, but "
+                     "got '" +
+                     getPhaseName(*compiler.to) + "'");
   if (emits(EmitKind::Cubin) && !options.assembler.use)
     return makeError("option '--emit=cubin' needs ptxas: leave out --no-ptxas");
   return llvm::Error::success();
@@ -304,10 +318,13 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   pipeline.stages = line.stages;
   pipeline.teams = line.teams;
   pipeline.order = line.order;
+  pipeline.scheduleTable = line.scheduleTable;
   options.compiler.entry = line.entry;
   options.compiler.from = line.from;
   if (line.to.getNumOccurrences())
     options.compiler.to = line.to;
+  else if (line.emit == EmitKind::Schedules)
+    options.compiler.to = Phase::Fused;
   options.compiler.dumpDir = line.dumpDir;
   options.inputFile = line.inputFile;
   options.emit = line.emit;

@@ -16,7 +16,7 @@
 
 namespace mlir::diffattn {
 
-enum class EmitKind { MLIR, LLVM, Object, PTX, Cubin };
+enum class EmitKind { MLIR, LLVM, Object, PTX, Cubin, Schedules };
 
 struct ToolOptions {
   CompilerOptions compiler;

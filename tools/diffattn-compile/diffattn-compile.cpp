@@ -52,6 +52,8 @@ static FailureOr<std::string> getContents(const CompilerInvocation &invocation,
     return products.gpu.ptx;
   case EmitKind::Cubin:
     return products.gpu.cubin;
+  case EmitKind::Schedules:
+    return invocation.emitSchedules();
   }
   llvm_unreachable("unknown kind of output");
 }

@@ -8,6 +8,8 @@
 
 #include "diffattn/Target/GPUSchedule.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include "gtest/gtest.h"
 
 using namespace mlir::diffattn;
@@ -86,6 +88,50 @@ TEST(GPUSchedule, ranksByCost) {
       llvm::toString(chooseSchedule(target, problem, ranked[0], 1).takeError()),
       "has 1 schedules on sm_80, but number 1 is asked for, counted from "
       "0");
+}
+
+TEST(GPUSchedule, ranksTeams) {
+  // The rule's choice, then what is the fewest steps away; of those, what takes
+  // the fewest registers.
+  const GPUTarget &target = getTarget("sm_90a");
+  GPUProblem problem = getLong(128);
+  std::vector<GPUSchedule> ranked = rankSchedules(target, problem);
+  GPUSchedule best{32, 1, 80, 4, 3, 3, "turns"}, second = best;
+  second.keyTile = 64;
+  ASSERT_GT(ranked.size(), 20u);
+  EXPECT_EQ(ranked[0].str(), best.str());
+  EXPECT_EQ(ranked[1].str(), second.str());
+  // With two teams there are registers for more keys.
+  auto two = llvm::find_if(ranked, [](auto &s) { return s.teams == 2; });
+  ASSERT_NE(two, ranked.end());
+  EXPECT_EQ(two->keyTile, 128);
+  for (auto [i, schedule] : llvm::enumerate(ranked)) {
+    EXPECT_FALSE(bool(checkSchedule(target, problem, schedule)))
+        << schedule.str();
+    EXPECT_EQ(llvm::count(ranked, schedule), 1) << schedule.str();
+  }
+  // What was measured comes before, and once.
+  std::vector<GPUSchedule> measured =
+      rankSchedules(target, problem, {}, ranked[7]);
+  EXPECT_EQ(measured.size(), ranked.size());
+  EXPECT_EQ(measured[0].str(), ranked[7].str());
+  EXPECT_EQ(measured[1].str(), best.str());
+}
+
+TEST(GPUSchedule, completesWhatIsFixedOfTeams) {
+  // Three teams have no registers for so many keys.
+  GPUSchedule fixed;
+  fixed.keyTile = 128;
+  GPUSchedule schedule = choose("sm_90a", getLong(128), fixed).schedule;
+  EXPECT_EQ(schedule.keyTile, 128);
+  EXPECT_EQ(schedule.teams, 2);
+  // Beyond what is tried unasked.
+  fixed.keyTile = 16;
+  EXPECT_EQ(choose("sm_90a", getLong(128), fixed).schedule.keyTile, 16);
+  fixed.keyTile = 512;
+  EXPECT_EQ(getError("sm_90a", getLong(128), fixed),
+            "expects at most 256 keys, a multiple of 16, on sm_90a, but got "
+            "key_tile = 512; the nearest legal one is key_tile = 256");
 }
 
 TEST(GPUSchedule, masksTakeRegisters) {

@@ -68,6 +68,9 @@ public:
 
   /// After runPhases(): the module as text.
   std::string emitMLIR() const;
+  /// After the fused phase, for a GPU: the legal schedules of each attention op
+  /// and the class of its shape, as JSON.
+  FailureOr<std::string> emitSchedules() const;
   /// After the last phase: optimised LLVM IR; for a CPU an object file.
   FailureOr<std::string> emitLLVMIR() const;
   FailureOr<std::unique_ptr<llvm::MemoryBuffer>> emitObject() const;

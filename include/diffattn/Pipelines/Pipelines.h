@@ -29,12 +29,15 @@ struct PipelineSettings {
   /// For GPUs only.
   int64_t warps = 0, stages = 0, teams = 0;
   /// "overlap", "turns", "sections", or empty.
-  std::string order;
-  /// How many schedules that the model finds cheaper are passed over.
+  std::string order = {};
+  /// How many better schedules are passed over.
   int64_t rank = 0;
   /// Whether threads access one element of an argument at a time, so that it
   /// may lie anywhere.
   bool elementwise = false;
+  /// A file of measured schedules, "none", or empty for the one that comes with
+  /// the compiler.
+  std::string scheduleTable = {};
 };
 
 /// The settings as options of a pipeline, beginning with those of every target.
@@ -101,10 +104,17 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("Access one element of an argument at a time"),
       llvm::cl::init(false)};
 
+  Option<std::string> scheduleTable{
+      *this, "schedule-table",
+      llvm::cl::desc("File of measured schedules; empty: the one that comes "
+                     "with the compiler; none: no table"),
+      llvm::cl::init("")};
+
   PipelineSettings getSettings() const {
     PipelineSettings settings = {target, queryTile, pairs, keyTile,
                                  warps,  stages,    teams, order};
     settings.elementwise = elementwise;
+    settings.scheduleTable = scheduleTable;
     return settings;
   }
 };

@@ -44,13 +44,21 @@ struct GPUSchedule {
   int64_t teams = 0;
   /// How teams share the matrix unit: "overlap", "turns", "sections"; empty
   /// leaves it open.
-  std::string order;
+  std::string order = {};
 
   bool operator==(const GPUSchedule &other) const;
   bool operator!=(const GPUSchedule &other) const { return !(*this == other); }
-  /// "query_tile = 64, pairs = 1, ..."
+  /// "query_tile = 64, pairs = 1, ...": what is not left open.
   std::string str() const;
 };
+
+/// A number of a schedule, by its name in `#diffattn.schedule`.
+struct GPUScheduleField {
+  llvm::StringLiteral name;
+  int64_t GPUSchedule::*member;
+};
+/// All numbers of a schedule.
+llvm::ArrayRef<GPUScheduleField> getScheduleFields();
 
 /// What a complete schedule takes.
 struct GPUResources {
@@ -72,13 +80,17 @@ GPUResources getResources(const GPUTarget &target, const GPUProblem &problem,
 llvm::Error checkSchedule(const GPUTarget &target, const GPUProblem &problem,
                           const GPUSchedule &schedule);
 
-/// The legal schedules that the model is asked about: `fixed` completed.
+/// Query rows so few that a tile takes several pairs to fill matrix rows, and
+/// the grid is too small for blocks to share an SM.
+bool hasShortQuery(const GPUProblem &problem);
+
+/// The legal schedules that are considered: `fixed` completed.
 std::vector<GPUSchedule> enumerateSchedules(const GPUTarget &target,
                                             const GPUProblem &problem,
                                             const GPUSchedule &fixed = {});
 
 /// The clocks that an SM takes for a score, products and softmax included, by
-/// the model.
+/// the model. Without teams.
 double getCost(const GPUTarget &target, const GPUProblem &problem,
                const GPUSchedule &schedule);
 
@@ -90,18 +102,21 @@ struct GPUScheduleChoice {
   std::string whyNotLarger;
 };
 
-/// The same, the cheapest first, by the costs on the last of the chips that
-/// code for `target` is assembled for.
-std::vector<GPUSchedule> rankSchedules(const GPUTarget &target,
-                                       const GPUProblem &problem,
-                                       const GPUSchedule &fixed = {});
+/// The legal schedules, the best first: `first`, if there is one; then, with
+/// teams, by the distance from what was measured to be best; else the cheapest
+/// by the costs on the last of the chips that code for `target` is assembled
+/// for.
+std::vector<GPUSchedule>
+rankSchedules(const GPUTarget &target, const GPUProblem &problem,
+              const GPUSchedule &fixed = {},
+              const std::optional<GPUSchedule> &first = std::nullopt);
 
 /// Number `rank` of the ranked schedules. Where `fixed` allows none, the error
 /// is that of checkSchedule.
-llvm::Expected<GPUScheduleChoice> chooseSchedule(const GPUTarget &target,
-                                                 const GPUProblem &problem,
-                                                 const GPUSchedule &fixed = {},
-                                                 int64_t rank = 0);
+llvm::Expected<GPUScheduleChoice>
+chooseSchedule(const GPUTarget &target, const GPUProblem &problem,
+               const GPUSchedule &fixed = {}, int64_t rank = 0,
+               const std::optional<GPUSchedule> &first = std::nullopt);
 
 /// Head dimensions that GPU code exists for, ascending.
 llvm::ArrayRef<int64_t> getGPUHeadDims();

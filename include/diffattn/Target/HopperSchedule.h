@@ -31,11 +31,25 @@ TeamRegisters getTeamRegisters(int64_t teams);
 bool usesTeams(const GPUTarget &target, const GPUProblem &problem,
                const GPUSchedule &fixed);
 
-/// The best schedule of teams that completes `fixed`. The error names one rule,
-/// what was expected and found, and the nearest legal value.
-llvm::Expected<GPUScheduleChoice> chooseTeamSchedule(const GPUTarget &target,
-                                                     const GPUProblem &problem,
-                                                     const GPUSchedule &fixed);
+/// As the functions of GPUSchedule.h, for schedules with teams.
+GPUResources getTeamResources(const GPUProblem &problem,
+                              const GPUSchedule &schedule);
+llvm::Error checkTeamSchedule(const GPUTarget &target,
+                              const GPUProblem &problem,
+                              const GPUSchedule &schedule);
+std::vector<GPUSchedule> enumerateTeamSchedules(const GPUTarget &target,
+                                                const GPUProblem &problem,
+                                                const GPUSchedule &fixed);
+
+/// `fixed`, completed by what was measured to be best: legal, unless `fixed`
+/// demands otherwise.
+GPUSchedule completeTeamSchedule(const GPUProblem &problem,
+                                 const GPUSchedule &fixed);
+
+/// The legal schedules by their distance from the completed one.
+std::vector<GPUSchedule> rankTeamSchedules(const GPUTarget &target,
+                                           const GPUProblem &problem,
+                                           const GPUSchedule &fixed);
 
 } // namespace mlir::diffattn
 

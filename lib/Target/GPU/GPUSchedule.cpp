@@ -12,6 +12,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
@@ -35,24 +36,35 @@ static constexpr int64_t maxWarps = 8, maxStages = 2;
 /// which ptxas was seen to spill although the sum would fit.
 static constexpr int64_t maxAccumulators = 128, maxScores = 64;
 
+using Field = GPUScheduleField;
+static constexpr Field queryTileField{"query_tile", &GPUSchedule::queryTile};
+static constexpr Field pairsField{"pairs", &GPUSchedule::pairs};
+static constexpr Field keyTileField{"key_tile", &GPUSchedule::keyTile};
+static constexpr Field warpsField{"warps", &GPUSchedule::warps};
+static constexpr Field stagesField{"stages", &GPUSchedule::stages};
+static constexpr Field teamsField{"teams", &GPUSchedule::teams};
+
+llvm::ArrayRef<GPUScheduleField> mlir::diffattn::getScheduleFields() {
+  static constexpr Field fields[] = {queryTileField, pairsField,  keyTileField,
+                                     warpsField,     stagesField, teamsField};
+  return fields;
+}
+
 bool GPUSchedule::operator==(const GPUSchedule &other) const {
-  auto tie = [](const GPUSchedule &s) {
-    return std::tie(s.queryTile, s.pairs, s.keyTile, s.warps, s.stages, s.teams,
-                    s.order);
-  };
-  return tie(*this) == tie(other);
+  return order == other.order &&
+         llvm::all_of(getScheduleFields(), [&](const Field &field) {
+           return this->*field.member == other.*field.member;
+         });
 }
 
 std::string GPUSchedule::str() const {
-  std::string text =
-      llvm::formatv("query_tile = {0}, pairs = {1}, key_tile = {2}, warps = "
-                    "{3}, stages = {4}",
-                    queryTile, pairs, keyTile, warps, stages);
-  if (teams)
-    text += llvm::formatv(", teams = {0}", teams);
+  llvm::SmallVector<std::string> parts;
+  for (const Field &field : getScheduleFields())
+    if (int64_t value = this->*field.member)
+      parts.push_back(llvm::formatv("{0} = {1}", field.name, value));
   if (!order.empty())
-    text += ", order = \"" + order + "\"";
-  return text;
+    parts.push_back("order = \"" + order + "\"");
+  return llvm::join(parts, ", ");
 }
 
 llvm::ArrayRef<int64_t> mlir::diffattn::getGPUHeadDims() {
@@ -96,6 +108,8 @@ static int64_t estimateRegisters(const GPUProblem &problem,
 GPUResources mlir::diffattn::getResources(const GPUTarget &target,
                                           const GPUProblem &problem,
                                           const GPUSchedule &schedule) {
+  if (schedule.teams)
+    return getTeamResources(problem, schedule);
   GPUResources resources{};
   int64_t rows = resources.rows = getRows(problem, schedule);
   resources.registers = estimateRegisters(problem, schedule, rows);
@@ -126,17 +140,7 @@ GPUResources mlir::diffattn::getResources(const GPUTarget &target,
 
 namespace {
 enum class Rule { None, Pairs, KeyTile, QueryTile, Warps, Registers, Shared };
-struct Field {
-  llvm::StringLiteral name;
-  int64_t GPUSchedule::*member;
-};
 } // namespace
-
-static constexpr Field queryTileField{"query_tile", &GPUSchedule::queryTile};
-static constexpr Field pairsField{"pairs", &GPUSchedule::pairs};
-static constexpr Field keyTileField{"key_tile", &GPUSchedule::keyTile};
-static constexpr Field warpsField{"warps", &GPUSchedule::warps};
-static constexpr Field stagesField{"stages", &GPUSchedule::stages};
 
 /// The first rule that `schedule` breaks.
 static Rule findBrokenRule(const GPUTarget &target, const GPUProblem &problem,
@@ -190,6 +194,8 @@ static std::string suggestNearest(const GPUTarget &target,
 llvm::Error mlir::diffattn::checkSchedule(const GPUTarget &target,
                                           const GPUProblem &problem,
                                           const GPUSchedule &schedule) {
+  if (schedule.teams)
+    return checkTeamSchedule(target, problem, schedule);
   GPUResources resources = getResources(target, problem, schedule);
   auto makeError = [&](Rule rule, const std::string &message,
                        llvm::ArrayRef<Field> fields) {
@@ -256,9 +262,7 @@ llvm::Error mlir::diffattn::checkSchedule(const GPUTarget &target,
 // Model
 //===----------------------------------------------------------------------===//
 
-/// Query rows so few that a tile takes several pairs to fill matrix rows, and
-/// the grid is too small for blocks to share an SM.
-static bool hasShortQuery(const GPUProblem &problem) {
+bool mlir::diffattn::hasShortQuery(const GPUProblem &problem) {
   return problem.queryLength && *problem.queryLength * problem.branches < 64;
 }
 
@@ -341,6 +345,8 @@ std::vector<GPUSchedule>
 mlir::diffattn::enumerateSchedules(const GPUTarget &target,
                                    const GPUProblem &problem,
                                    const GPUSchedule &fixed) {
+  if (usesTeams(target, problem, fixed))
+    return enumerateTeamSchedules(target, problem, fixed);
   constexpr int64_t queryTiles[] = {1, 2, 4, 8, 16, 32, 64, 128};
   constexpr int64_t keyTiles[] = {16, 32, 48, 64};
   constexpr int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -419,10 +425,10 @@ static std::string explainBounds(const GPUTarget &target,
          explainBound(target, problem, choice, stages, "one more stage");
 }
 
-std::vector<GPUSchedule>
-mlir::diffattn::rankSchedules(const GPUTarget &target,
-                              const GPUProblem &problem,
-                              const GPUSchedule &fixed) {
+/// The enumerated schedules, the cheapest first.
+static std::vector<GPUSchedule> rankByCost(const GPUTarget &target,
+                                           const GPUProblem &problem,
+                                           const GPUSchedule &fixed) {
   const GPUTarget &judge = getJudge(target);
   // Costs that differ by nothing are equal: then what takes less shared memory.
   constexpr double resolution = 1e-6;
@@ -440,31 +446,56 @@ mlir::diffattn::rankSchedules(const GPUTarget &target,
   return schedules;
 }
 
+std::vector<GPUSchedule> mlir::diffattn::rankSchedules(
+    const GPUTarget &target, const GPUProblem &problem,
+    const GPUSchedule &fixed, const std::optional<GPUSchedule> &first) {
+  std::vector<GPUSchedule> schedules =
+      usesTeams(target, problem, fixed)
+          ? rankTeamSchedules(target, problem, fixed)
+          : rankByCost(target, problem, fixed);
+  if (first) {
+    llvm::erase(schedules, *first);
+    schedules.insert(schedules.begin(), *first);
+  }
+  return schedules;
+}
+
+/// `schedule` with what it takes and why it is not larger.
+static GPUScheduleChoice explainChoice(const GPUTarget &target,
+                                       const GPUProblem &problem,
+                                       const GPUSchedule &schedule) {
+  GPUScheduleChoice choice{schedule, getResources(target, problem, schedule), 0,
+                           ""};
+  if (schedule.teams) {
+    choice.whyNotLarger =
+        llvm::formatv("each thread of a team has {0} registers",
+                      getTeamRegisters(schedule.teams).team);
+    return choice;
+  }
+  choice.cost = getCost(getJudge(target), problem, schedule);
+  choice.whyNotLarger = explainBounds(target, problem, choice);
+  return choice;
+}
+
 llvm::Expected<GPUScheduleChoice>
 mlir::diffattn::chooseSchedule(const GPUTarget &target,
                                const GPUProblem &problem,
-                               const GPUSchedule &fixed, int64_t rank) {
-  if (usesTeams(target, problem, fixed)) {
-    if (rank == 0)
-      return chooseTeamSchedule(target, problem, fixed);
-    return llvm::createStringError("has one schedule with teams on " +
-                                   target.name);
-  }
-  std::vector<GPUSchedule> ranked = rankSchedules(target, problem, fixed);
+                               const GPUSchedule &fixed, int64_t rank,
+                               const std::optional<GPUSchedule> &first) {
+  std::vector<GPUSchedule> ranked =
+      rankSchedules(target, problem, fixed, first);
   int64_t count = ranked.size();
-  if (rank < count) {
-    GPUScheduleChoice choice{
-        ranked[rank], getResources(target, problem, ranked[rank]),
-        getCost(getJudge(target), problem, ranked[rank]), ""};
-    choice.whyNotLarger = explainBounds(target, problem, choice);
-    return choice;
-  }
+  if (rank < count)
+    return explainChoice(target, problem, ranked[rank]);
   if (count > 0)
     return llvm::createStringError(
         "has " + llvm::Twine(count) + " schedules on " + target.name +
         ", but number " + llvm::Twine(rank) + " is asked for, counted from 0");
 
   // What was fixed is illegal with the best of the rest, and says why.
+  if (usesTeams(target, problem, fixed))
+    return checkTeamSchedule(target, problem,
+                             completeTeamSchedule(problem, fixed));
   GPUSchedule schedule = fixed;
   GPUSchedule other{/*queryTile=*/64, 1, 64, 4, 1};
   if (fixed != GPUSchedule())

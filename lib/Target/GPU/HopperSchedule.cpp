@@ -8,15 +8,19 @@
 
 #include "diffattn/Target/HopperSchedule.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <tuple>
 
 using namespace mlir::diffattn;
 
 /// Rows of wgmma, and the keys and elements of one step.
 static constexpr int64_t teamRows = 64, teamThreads = 128, stepKeys = 16;
 static constexpr int64_t elementBytes = 2;
+/// A warpgroup more would leave each too few registers; n of wgmma.
+static constexpr int64_t maxTeams = 3, maxKeys = 256;
 
 bool mlir::diffattn::usesTeams(const GPUTarget &target,
                                const GPUProblem &problem,
@@ -40,9 +44,8 @@ TeamRegisters mlir::diffattn::getTeamRegisters(int64_t teams) {
   return {std::min(all - team * teams, many), team};
 }
 
-static GPUResources getTeamResources(const GPUTarget &target,
-                                     const GPUProblem &problem,
-                                     const GPUSchedule &schedule) {
+GPUResources mlir::diffattn::getTeamResources(const GPUProblem &problem,
+                                              const GPUSchedule &schedule) {
   GPUResources resources{};
   resources.rows = teamRows * schedule.teams;
   // Scores, the last block's probabilities in pairs, accumulators; row maximum,
@@ -60,37 +63,19 @@ static GPUResources getTeamResources(const GPUTarget &target,
   return resources;
 }
 
-llvm::Expected<GPUScheduleChoice>
-mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
-                                   const GPUProblem &problem,
-                                   const GPUSchedule &fixed) {
-  // Three teams hide most of the softmax, where accumulators leave registers
-  // for them; keys as many as then fit. Measured: docs/performance.md.
-  int64_t dim = std::max(problem.headDim, problem.valueDim);
-  GPUSchedule schedule = {teamRows / problem.branches, 1, 80, 4, 2, 2};
-  if (dim <= 64)
-    schedule = {teamRows / problem.branches, 1, 128, 4, 4, 3};
-  else if (dim <= 128)
-    schedule = {teamRows / problem.branches, 1, 80, 4, 3, 3};
-  // Accumulators of 256 columns leave little else.
-  if (dim > 192)
-    schedule.keyTile = 64;
-  // A few blocks of keys: what the window cuts off of them counts.
-  constexpr int64_t narrow = 1024;
-  if (problem.window && *problem.window <= narrow && dim > 64)
-    schedule.keyTile = 64;
-  for (int64_t GPUSchedule::*field :
-       {&GPUSchedule::queryTile, &GPUSchedule::pairs, &GPUSchedule::keyTile,
-        &GPUSchedule::warps, &GPUSchedule::stages, &GPUSchedule::teams})
-    if (fixed.*field)
-      schedule.*field = fixed.*field;
-  // Limits of masks take registers, two of them more.
-  if (problem.masked && dim <= 64)
-    schedule.keyTile = problem.window ? 96 : 112;
-  schedule.order = "turns";
-  if (!fixed.order.empty())
-    schedule.order = fixed.order;
+//===----------------------------------------------------------------------===//
+// Legality
+//===----------------------------------------------------------------------===//
 
+static bool fitsSharedMemory(const GPUTarget &target, const GPUProblem &problem,
+                             const GPUSchedule &schedule) {
+  return getTeamResources(problem, schedule).sharedBytes <=
+         target.sharedBytesPerBlock;
+}
+
+llvm::Error mlir::diffattn::checkTeamSchedule(const GPUTarget &target,
+                                              const GPUProblem &problem,
+                                              const GPUSchedule &schedule) {
   auto makeError = [&](const char *name, int64_t found, int64_t nearest,
                        const std::string &why) {
     return llvm::createStringError(
@@ -108,37 +93,142 @@ mlir::diffattn::chooseTeamSchedule(const GPUTarget &target,
     return makeError("pairs", schedule.pairs, 1, "one pair of heads in a team");
   if (schedule.warps != 4)
     return makeError("warps", schedule.warps, 4, "four warps of a team");
-  if (schedule.teams > 3)
-    return makeError("teams", schedule.teams, 3, "at most 3 teams");
-  if (schedule.keyTile % stepKeys != 0 || schedule.keyTile > 256)
+  if (schedule.teams > maxTeams)
+    return makeError("teams", schedule.teams, maxTeams,
+                     llvm::formatv("at most {0} teams", maxTeams));
+  if (schedule.keyTile % stepKeys != 0 || schedule.keyTile > maxKeys)
     return makeError(
         "key_tile", schedule.keyTile,
-        std::clamp<int64_t>(llvm::alignTo(schedule.keyTile, stepKeys), 16, 256),
-        "at most 256 keys, a multiple of 16,");
-  GPUResources resources = getTeamResources(target, problem, schedule);
+        std::clamp<int64_t>(llvm::alignTo(schedule.keyTile, stepKeys), stepKeys,
+                            maxKeys),
+        llvm::formatv("at most {0} keys, a multiple of {1},", maxKeys,
+                      stepKeys));
+  GPUResources resources = getTeamResources(problem, schedule);
   int64_t budget = getTeamRegisters(schedule.teams).team;
   int64_t spare = budget - (resources.registers - schedule.keyTile * 3 / 4);
   if (resources.registers > budget)
     return makeError(
         "key_tile", schedule.keyTile,
-        std::max<int64_t>(16, spare * 4 / 3 / 16 * 16),
+        std::max<int64_t>(stepKeys, spare * 4 / 3 / stepKeys * stepKeys),
         llvm::formatv("about {0} registers of a thread for {1} teams", budget,
                       schedule.teams));
-  auto fits = [&](int64_t stages) {
-    GPUSchedule other = schedule;
-    other.stages = stages;
-    return getTeamResources(target, problem, other).sharedBytes <=
-           target.sharedBytesPerBlock;
+  if (fitsSharedMemory(target, problem, schedule))
+    return llvm::Error::success();
+  GPUSchedule nearest = schedule;
+  while (nearest.stages > 1 && !fitsSharedMemory(target, problem, nearest))
+    --nearest.stages;
+  return makeError("stages", schedule.stages, nearest.stages,
+                   llvm::formatv("at most {0} bytes of shared memory",
+                                 target.sharedBytesPerBlock));
+}
+
+static bool isLegal(const GPUTarget &target, const GPUProblem &problem,
+                    const GPUSchedule &schedule) {
+  llvm::Error error = checkTeamSchedule(target, problem, schedule);
+  bool legal = !error;
+  llvm::consumeError(std::move(error));
+  return legal;
+}
+
+//===----------------------------------------------------------------------===//
+// Choice
+//===----------------------------------------------------------------------===//
+
+static void overwrite(GPUSchedule &schedule, const GPUSchedule &fixed) {
+  for (const GPUScheduleField &field : getScheduleFields())
+    if (fixed.*field.member)
+      schedule.*field.member = fixed.*field.member;
+  if (!fixed.order.empty())
+    schedule.order = fixed.order;
+}
+
+GPUSchedule mlir::diffattn::completeTeamSchedule(const GPUProblem &problem,
+                                                 const GPUSchedule &fixed) {
+  // Three teams hide most of the softmax, where accumulators leave registers
+  // for them; keys as many as then fit. Measured: docs/performance.md.
+  int64_t dim = std::max(problem.headDim, problem.valueDim);
+  GPUSchedule schedule = {teamRows / problem.branches, 1, 80, 4, 2, 2};
+  if (dim <= 64)
+    schedule = {teamRows / problem.branches, 1, 128, 4, 4, 3};
+  else if (dim <= 128)
+    schedule = {teamRows / problem.branches, 1, 80, 4, 3, 3};
+  // Accumulators of 256 columns leave little else.
+  if (dim > 192)
+    schedule.keyTile = 64;
+  // A few blocks of keys: what the window cuts off of them counts.
+  constexpr int64_t narrow = 1024;
+  if (problem.window && *problem.window <= narrow && dim > 64)
+    schedule.keyTile = 64;
+  // Limits of masks take registers, two of them more.
+  if (problem.masked && dim <= 64)
+    schedule.keyTile = problem.window ? 96 : 112;
+  schedule.order = "turns";
+  overwrite(schedule, fixed);
+  return schedule;
+}
+
+std::vector<GPUSchedule>
+mlir::diffattn::enumerateTeamSchedules(const GPUTarget &target,
+                                       const GPUProblem &problem,
+                                       const GPUSchedule &fixed) {
+  // One team, one stage or few keys leave the matrix unit idle; more stages
+  // than these have nothing left to hide.
+  constexpr int64_t minTeams = 2, minKeys = 48, minStages = 2, maxStages = 6;
+  std::vector<GPUSchedule> schedules;
+  GPUSchedule s = {teamRows / problem.branches, 1, 0, 4};
+  for (s.teams = minTeams; s.teams <= maxTeams; ++s.teams)
+    for (s.keyTile = minKeys; s.keyTile <= maxKeys; s.keyTile += stepKeys)
+      for (s.stages = minStages; s.stages <= maxStages; ++s.stages)
+        for (const char *order : {"overlap", "turns", "sections"}) {
+          s.order = order;
+          GPUSchedule completed = s;
+          overwrite(completed, fixed);
+          if (isLegal(target, problem, completed) &&
+              !llvm::is_contained(schedules, completed))
+            schedules.push_back(std::move(completed));
+        }
+  return schedules;
+}
+
+/// Steps from `best` to `other`. With as many teams as it has not, one begins
+/// at the most keys that their registers allow, up to those that copies and
+/// masks are worth.
+static int64_t getDistance(const GPUProblem &problem, const GPUSchedule &best,
+                           const GPUSchedule &other) {
+  int64_t distance =
+      std::abs(other.stages - best.stages) + (other.order != best.order);
+  int64_t keys = best.keyTile;
+  if (other.teams != best.teams) {
+    constexpr int64_t worthwhileKeys = 128;
+    GPUSchedule widest = other;
+    widest.keyTile = 0;
+    int64_t spare = getTeamRegisters(other.teams).team -
+                    getTeamResources(problem, widest).registers;
+    keys = std::min(worthwhileKeys, spare * 4 / 3 / stepKeys * stepKeys);
+    distance += 2 * std::abs(other.teams - best.teams);
+  }
+  return distance + std::abs(other.keyTile - keys) / stepKeys;
+}
+
+std::vector<GPUSchedule>
+mlir::diffattn::rankTeamSchedules(const GPUTarget &target,
+                                  const GPUProblem &problem,
+                                  const GPUSchedule &fixed) {
+  GPUSchedule best = completeTeamSchedule(problem, fixed);
+  std::vector<GPUSchedule> schedules =
+      enumerateTeamSchedules(target, problem, fixed);
+  // Of two at the same distance, the one that the assembler more likely finds
+  // registers for.
+  auto getKey = [&](const GPUSchedule &schedule) {
+    GPUResources resources = getTeamResources(problem, schedule);
+    return std::tuple(schedule != best, getDistance(problem, best, schedule),
+                      resources.registers, resources.sharedBytes);
   };
-  int64_t nearest = schedule.stages;
-  while (nearest > 1 && !fits(nearest))
-    --nearest;
-  if (!fits(schedule.stages))
-    return makeError("stages", schedule.stages, nearest,
-                     llvm::formatv("at most {0} bytes of shared memory",
-                                   target.sharedBytesPerBlock));
-  GPUScheduleChoice choice{schedule, resources, 0, ""};
-  choice.whyNotLarger =
-      llvm::formatv("each thread of a team has {0} registers", budget);
-  return choice;
+  // The best one may be out of the range of those that are tried unasked.
+  if (isLegal(target, problem, best) && !llvm::is_contained(schedules, best))
+    schedules.push_back(best);
+  llvm::stable_sort(schedules, [&](const auto &a, const auto &b) {
+    return getKey(a) < getKey(b);
+  });
+  return schedules;
 }

@@ -8,7 +8,7 @@
 // DEFINE: %{options} = --blocks=2
 // DEFINE: %{order} =
 // DEFINE: %{make} = sed 's/MASK/%{mask}/' %s > %t.operator.mlir \
-// DEFINE:   && diffattn-compile %t.operator.mlir --target=sm_90a %{order} --compile-to=tile -o %t.kernel.mlir
+// DEFINE:   && diffattn-compile %t.operator.mlir --target=sm_90a --schedule-table=none %{order} --compile-to=tile -o %t.kernel.mlir
 // DEFINE: %{run} = diffattn-eval %t.kernel.mlir --kernel --input=random:1 --compare=%t.operator.mlir --tolerance=8e-3 \
 // DEFINE:   --shape=0:1x%{queries}x4x128 --shape=1:1x%{keys}x1x128 --shape=2:1x%{keys}x1x128 --shape=3:1x%{queries}x2 \
 // DEFINE:   --result-shape=0:1x%{queries}x2x128 %{options}

@@ -1,9 +1,9 @@
 // REQUIRES: ptxas
 // RUN: split-file %s %t
-// RUN: diffattn-compile %t/d64.mlir --target=sm_90a --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,D64
-// RUN: diffattn-compile %t/d128.mlir --target=sm_90a --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,D128
-// RUN: diffattn-compile %t/d256.mlir --target=sm_90a --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,D256
-// RUN: diffattn-compile %t/d128.mlir --target=sm_90a --emit=ptx -o %t/k.ptx --manifest=%t/k.json
+// RUN: diffattn-compile %t/d64.mlir --target=sm_90a --schedule-table=none --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,D64
+// RUN: diffattn-compile %t/d128.mlir --target=sm_90a --schedule-table=none --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,D128
+// RUN: diffattn-compile %t/d256.mlir --target=sm_90a --schedule-table=none --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,D256
+// RUN: diffattn-compile %t/d128.mlir --target=sm_90a --schedule-table=none --emit=ptx -o %t/k.ptx --manifest=%t/k.json
 // RUN: FileCheck %s --check-prefix=MANIFEST < %t/k.json
 // RUN: diffattn-compile %t/d128.mlir --target=sm_90a --order=sections --emit=ptx -o - | FileCheck %s --check-prefixes=PTX
 // RUN: diffattn-compile %t/d128.mlir --target=sm_90a --order=turns --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,TURNS

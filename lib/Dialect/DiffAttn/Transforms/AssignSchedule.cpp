@@ -14,9 +14,11 @@
 #include "diffattn/Dialect/DiffAttn/Transforms/Passes.h"
 
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttn.h"
-#include "diffattn/Target/GPUSchedule.h"
+#include "diffattn/Dialect/DiffAttn/Transforms/GPUProblem.h"
+#include "diffattn/Target/ScheduleTable.h"
 #include "diffattn/Target/TargetOption.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::diffattn {
@@ -130,62 +132,50 @@ static void assignForCPU(AttentionOp op, const CPUTarget &target,
 // GPU
 //===----------------------------------------------------------------------===//
 
-/// Element types and head dimensions that the GPU's matrix instructions and
-/// our layouts cover.
-static LogicalResult checkSupported(AttentionOp op, const GPUTarget &target) {
-  for (auto [name, operand] :
-       {std::pair<StringRef, Value>("query", op.getQuery()),
-        {"key", op.getKey()},
-        {"value", op.getValue()}}) {
-    Type type = getElementTypeOrSelf(operand);
-    if (!type.isBF16() && !type.isF16())
-      return op.emitOpError()
-             << "expects a " << name << " of bf16 or f16 on GPU target '"
-             << target.name << "', but got " << type
-             << "; convert it, or compile for a CPU target";
-  }
-  for (auto [name, size] :
-       {std::pair<StringRef, int64_t>("head dimension",
-                                      op.getQuery().getType().getDimSize(3)),
-        {"value dimension", op.getValue().getType().getDimSize(3)}}) {
-    ArrayRef<int64_t> legal = getGPUHeadDims();
-    if (llvm::is_contained(legal, size))
-      continue;
-    // One can pad a dimension, not shorten it.
-    const int64_t *larger = llvm::lower_bound(legal, size);
-    return op.emitOpError()
-           << "expects a " << name << " of 64, 96, 128, 192 or 256 on GPU "
-           << "target '" << target.name << "', but got " << size
-           << "; the nearest legal one is "
-           << (larger == legal.end() ? legal.back() : *larger);
-  }
-  return success();
+namespace {
+/// A choice of schedules, narrowed down.
+struct Decision {
+  /// What is asked for; the rest is chosen.
+  GPUSchedule fixed;
+  /// The measured one.
+  std::optional<GPUSchedule> first;
+  std::string origin;
+};
+} // namespace
+
+static GPUSchedule getFixed(ScheduleAttr attr) {
+  return {attr.getQueryTile(),
+          attr.getPairs(),
+          attr.getKeyTile(),
+          attr.getWarps().value_or(0),
+          attr.getStages().value_or(0),
+          attr.getTeams().value_or(0),
+          attr.getOrder() ? attr.getOrder().str() : ""};
 }
 
-static std::optional<int64_t> getStaticSize(TypedValue<RankedTensorType> value,
-                                            int64_t dim) {
-  if (value.getType().isDynamicDim(dim))
-    return std::nullopt;
-  return value.getType().getDimSize(dim);
+/// By the row of the table for `problem`, if there is one.
+static FailureOr<Decision> decideByTable(AttentionOp op,
+                                         const GPUTarget &target,
+                                         const GPUProblem &problem,
+                                         const ScheduleTable &table) {
+  const ScheduleRow *row = table.find(target, problem);
+  if (!row)
+    return Decision{{}, std::nullopt, "the ranking"};
+  // Of the class it is legal, but pairs have to divide a group.
+  if (llvm::Error error = checkSchedule(target, problem, row->schedule))
+    return op.emitOpError()
+           << llvm::toString(std::move(error)) << ", by " << row->where;
+  return Decision{{},
+                  row->schedule,
+                  llvm::formatv("{0}: {1:f1} TFLOP/s on {2}, {3}", row->where,
+                                row->tflops, row->device, row->date)};
 }
 
 static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
-                                  const GPUSchedule &fixed, int64_t rank) {
-  if (failed(checkSupported(op, target)))
-    return failure();
-  GPUProblem problem{op.getNumBranches(),
-                     op.getPairsPerGroup(),
-                     op.getQuery().getType().getDimSize(3),
-                     op.getValue().getType().getDimSize(3),
-                     getStaticSize(op.getQuery(), 1),
-                     getStaticSize(op.getKey(), 1),
-                     !op.getEffectiveMask().isNone()};
-  if (MaskAttr mask = op.getEffectiveMask(); mask.getLeft() && mask.getRight())
-    if (int64_t size;
-        !llvm::AddOverflow(*mask.getLeft(), *mask.getRight(), size))
-      problem.window = std::max<int64_t>(size, 0);
+                                  const GPUProblem &problem,
+                                  const Decision &decision, int64_t rank) {
   llvm::Expected<GPUScheduleChoice> choice =
-      chooseSchedule(target, problem, fixed, rank);
+      chooseSchedule(target, problem, decision.fixed, rank, decision.first);
   if (!choice)
     return op.emitOpError() << llvm::toString(choice.takeError());
   const GPUSchedule &schedule = choice->schedule;
@@ -211,7 +201,9 @@ static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
              "about {0} registers of a thread and {1} bytes of "
              "shared memory: {2} allow {3} blocks per SM of {4}; {5}",
              resources.registers, resources.sharedBytes, resources.limitedBy,
-             resources.blocksPerSM, target.name, choice->whyNotLarger);
+             resources.blocksPerSM, target.name, choice->whyNotLarger)
+      << remark::metric("DecidedBy", rank == 0 ? decision.origin
+                                               : std::string("the ranking"));
   return success();
 }
 
@@ -223,6 +215,15 @@ namespace {
 struct AssignSchedulePass
     : diffattn::impl::AssignSchedulePassBase<AssignSchedulePass> {
   using AssignSchedulePassBase::AssignSchedulePassBase;
+
+  LogicalResult initialize(MLIRContext *context) override {
+    llvm::Expected<ScheduleTable> loaded = ScheduleTable::load(scheduleTable);
+    if (!loaded)
+      return emitError(UnknownLoc::get(context))
+             << llvm::toString(loaded.takeError());
+    table = std::move(*loaded);
+    return success();
+  }
 
   void runOnOperation() override {
     FailureOr<const TargetDescription *> description =
@@ -252,11 +253,12 @@ private:
                << " of diffattn-assign-schedule to be positive, or 0 to have "
                   "it chosen, but got "
                << value;
-    for (auto [name, value] : {std::pair<StringRef, int64_t>("warps", warps),
-                               {"stages", stages},
-                               {"teams", teams},
-                               {"rank", rank}})
-      if (value && !description.isGPU())
+    for (auto [name, given] : {std::pair<StringRef, bool>("warps", warps != 0),
+                               {"stages", stages != 0},
+                               {"teams", teams != 0},
+                               {"rank", rank != 0},
+                               {"schedule-table", !scheduleTable.empty()}})
+      if (given && !description.isGPU())
         return getOperation().emitError()
                << "expects option " << name
                << " of diffattn-assign-schedule for GPU targets only, but got "
@@ -292,20 +294,28 @@ private:
             hasTeams ? std::optional(orOne(teams)) : std::nullopt, orderAttr)))
       return failure();
     if (gpu) {
-      GPUSchedule fixed{queryTile, pairs, keyTile, warps, stages, teams, order};
-      if (present && !overridden)
-        fixed = {present->getQueryTile(),
-                 present->getPairs(),
-                 present->getKeyTile(),
-                 present->getWarps().value_or(0),
-                 present->getStages().value_or(0),
-                 present->getTeams().value_or(0),
-                 present->getOrder() ? present->getOrder().str() : ""};
-      return assignForGPU(op, *gpu, fixed, rank);
+      FailureOr<GPUProblem> problem = getGPUProblem(op, *gpu);
+      if (failed(problem))
+        return failure();
+      FailureOr<Decision> decision;
+      if (overridden)
+        decision =
+            Decision{{queryTile, pairs, keyTile, warps, stages, teams, order},
+                     std::nullopt,
+                     "options"};
+      else if (present)
+        decision = Decision{getFixed(*present), std::nullopt, "the attribute"};
+      else
+        decision = decideByTable(op, *gpu, *problem, table);
+      if (failed(decision))
+        return failure();
+      return assignForGPU(op, *gpu, *problem, *decision, rank);
     }
     assignForCPU(op, llvm::cast<CPUTarget>(description), queryTile, pairs,
                  keyTile);
     return success();
   }
+
+  ScheduleTable table;
 };
 } // namespace

@@ -7,6 +7,7 @@
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 query-tile=128 warps=4 key-tile=64" 2>&1 | FileCheck %s --check-prefix=REGISTERS
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 query-tile=64 pairs=1 key-tile=64 warps=8 stages=1 rank=1" 2>&1 | FileCheck %s --check-prefix=RANK
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=cpu-avx2 warps=4" 2>&1 | FileCheck %s --check-prefix=CPU
+// RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=cpu-avx2 schedule-table=none" 2>&1 | FileCheck %s --check-prefix=CPUTABLE
 // RUN: not diffattn-opt %t/d128.mlir "--diffattn-assign-schedule=target=sm_80 warps=64" 2>&1 | FileCheck %s --check-prefix=ABSURD
 // RUN: not diffattn-opt %t/d128.mlir --diffattn-cpu-vectorize=target=sm_80 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not diffattn-opt %t/d128.mlir --diffattn-cpu-pack=target=sm_80 2>&1 | FileCheck %s --check-prefix=KIND
@@ -21,6 +22,7 @@
 // REGISTERS: error: 'diffattn.attention' op expects at most 255 registers of a thread and 65536 of a block on sm_80, but 256 rows and 64 keys on 4 warps need about 454; the nearest legal one is warps = 8
 // RANK: error: 'diffattn.attention' op has 1 schedules on sm_80, but number 1 is asked for, counted from 0
 // CPU: error: expects option warps of diffattn-assign-schedule for GPU targets only, but got target 'cpu-avx2'
+// CPUTABLE: error: expects option schedule-table of diffattn-assign-schedule for GPU targets only, but got target 'cpu-avx2'
 // ABSURD: error: 'diffattn.attention' op has a schedule option that expects warps between 1 and 32, but got 64
 // KIND: error: expected a CPU target, one of cpu, cpu-host, cpu-baseline, cpu-avx2, cpu-avx512, cpu-amx, but got the GPU target 'sm_80'
 // F32: error: 'diffattn.attention' op expects a query of bf16 or f16 on GPU target 'sm_80', but got 'f32'; convert it, or compile for a CPU target

@@ -1,4 +1,4 @@
-// RUN: diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a}))' | FileCheck %s
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a schedule-table=none}))' | FileCheck %s
 // RUN: diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a order=sections key-tile=64 teams=2}))' | FileCheck %s --check-prefix=ASKED
 // RUN: diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a warps=4}))' | FileCheck %s --check-prefix=MMA
 // RUN: not diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a teams=4}))' 2>&1 | FileCheck %s --check-prefix=TEAMS

@@ -142,13 +142,18 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
     once per tile, have to be spread over more of them.
 
     For a GPU, legal schedules are enumerated from its description (registers of
-    a thread, shared memory of a block) and the one that a model of an SM finds
-    cheapest is taken; `warps` and `stages` are part of it. With `rank`, so many
-    cheaper ones are passed over: an assembler may find that they do not fit. Values given by
-    options or by a schedule that is there are completed and have to be legal.
-    Inputs have to be f16 or bf16 and head dimensions 64, 96, 128, 192 or 256.
+    a thread, shared memory of a block) and ranked: by a model of an SM, the
+    cheapest first; with teams, by the distance from what was measured to be best.
+    The first is taken, or with `rank` the one after so many: an assembler may find
+    that better ones do not fit. Where the schedule table has a row for target and
+    shape, the row's schedule comes before all others. Values given by options or by
+    a schedule that is there are completed and have to be legal; then the table is
+    not asked. The order of precedence is: options, the attribute, the table, the
+    ranking. Inputs have to be f16 or bf16 and head dimensions 64, 96, 128, 192 or
+    256.
 
-    A remark (category `diffattn-assign-schedule`) says what was chosen and why.
+    A remark (category `diffattn-assign-schedule`) says what was chosen, why, and
+    by what.
   }];
   let options = [
     Option<"target", "target", "std::string", "\"cpu\"",
@@ -169,7 +174,10 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
            "How teams share the matrix unit: overlap, turns or sections; "
            "empty: choose">,
     Option<"rank", "rank", "int64_t", "0",
-           "How many cheaper schedules to pass over, on GPUs">];
+           "How many better schedules to pass over, on GPUs">,
+    Option<"scheduleTable", "schedule-table", "std::string", "\"\"",
+           "File of measured schedules, on GPUs; empty: the one that comes with "
+           "the compiler; none: no table">];
 }
 
 def TilePass : Pass<"diffattn-tile", "func::FuncOp"> {
