@@ -414,8 +414,8 @@ class FallbackTest : public ProgramTest {
 protected:
   void SetUp() override {
     ProgramTest::SetUp();
-    write("other.ptx", "kernel other 40\n");
-    write("other.cubin", "kernel other 40 ");
+    write("other.ptx", "kernel other 33\n");
+    write("other.cubin", "kernel other 33 ");
     std::string text = manifestText;
     for (const char *alignment : {"16", "16", "4"})
       text = replaced(text, std::string("\"alignment\": ") + alignment,
