@@ -80,10 +80,12 @@ TEST_F(DeviceSessionTest, FindsWritesBesideATensor) {
 TEST_F(DeviceSessionTest, RefusesImpossibleSizes) {
   EXPECT_EQ(session->allocate(DType::F32, {-1}).getStatus().getMessage(),
             "a tensor has a negative size, -1");
-  EXPECT_EQ(session->allocate(DType::F32, {int64_t(1) << 40, int64_t(1) << 40})
-                .getStatus()
-                .getKind(),
-            ErrorKind::OutOfMemory);
+  Status status =
+      session->allocate(DType::F32, {int64_t(1) << 40, int64_t(1) << 40})
+          .getStatus();
+  EXPECT_EQ(status.getKind(), ErrorKind::OutOfMemory);
+  EXPECT_EQ(status.getMessage(),
+            "a tensor has more elements than any GPU can hold");
   EXPECT_TRUE(session->allocate(DType::F32, {int64_t(1) << 60, 0}));
   getFakeCuda().failures["cuMemAlloc_v2"] = cuda::ErrorOutOfMemory;
   EXPECT_EQ(session->allocate(DType::F32, {4}).getStatus().getMessage(),

@@ -147,6 +147,14 @@ TEST(Manifest, SaysWhatIsWrong) {
             "'image' names neither a PTX file nor a cubin");
   EXPECT_EQ(getError("\"kernels\": [{", "\"kernels\": [1, {"),
             "the elements of 'kernels' must be objects");
+  EXPECT_EQ(getError("\"shape\": [null, null, 8, 64]", "\"shape\": 4"),
+            "parameter 'query' needs a list 'shape'");
+  EXPECT_EQ(getError("\"parameters\": [0, 1, 2]", "\"parameters\": 3"),
+            "kernel 'kernel0' needs a list 'parameters'");
+  EXPECT_EQ(getError("\"image\": {", "\"picture\": {"),
+            "the manifest needs an object 'image'");
+  EXPECT_EQ(getError("\"version\": 1", "\"version\": 1, \"equal\": 1"),
+            "'equal' must be a list of lists");
 }
 
 /// The message about a tensor map in place of the first parameter.
@@ -169,6 +177,11 @@ TEST(Manifest, ReadsTensorMaps) {
   EXPECT_EQ(parameter.map->swizzle, 128u);
 
   const std::string where = "a tensor map of kernel 'kernel0'";
+  EXPECT_EQ(getError(replaced(
+                replaced(manifestText, "\"bf16\"", "\"i32\""), "[0, 1, 2]",
+                "[{\"tensor_map\": 0, \"dims\": [3, 1, 2, 0], \"box\": [64, "
+                "8, 2, 1], \"swizzle\": 128}, 2]")),
+            where + " is of a dtype that has no tensor maps, i32");
   EXPECT_EQ(getMapError("{\"tensor_map\": 7}"),
             where + " is of an argument that does not exist");
   EXPECT_EQ(getMapError("{\"tensor_map\": 0, \"dims\": [4]}"),

@@ -171,6 +171,20 @@ TEST_F(ProgramTest, RefusesMoreParametersThanAKernelHas) {
       << program.getStatus().getMessage();
 }
 
+TEST_F(ProgramTest, RefusesMoreTensorMapsThanALaunchDescribes) {
+  const std::string map = "{\"tensor_map\": 0, \"dims\": [3, 1, 2, 0], "
+                          "\"box\": [64, 8, 2, 1], \"swizzle\": 128}";
+  std::string parameters = map;
+  for (int i = 0; i < 8; ++i)
+    parameters += ", " + map;
+  EXPECT_EQ(load({replaced(manifestText, "[0, 1, 2]", "[" + parameters + "]")})
+                .getStatus()
+                .getMessage(),
+            "cannot read '" + folder +
+                "variant0.json': kernel 'kernel0' has 9 tensor maps, at most 8 "
+                "are possible");
+}
+
 //===----------------------------------------------------------------------===//
 // Launching
 //===----------------------------------------------------------------------===//
@@ -414,8 +428,8 @@ class FallbackTest : public ProgramTest {
 protected:
   void SetUp() override {
     ProgramTest::SetUp();
-    write("other.ptx", "kernel other 40\n");
-    write("other.cubin", "kernel other 40 ");
+    write("other.ptx", "kernel other 33\n");
+    write("other.cubin", "kernel other 33 ");
     std::string text = manifestText;
     for (const char *alignment : {"16", "16", "4"})
       text = replaced(text, std::string("\"alignment\": ") + alignment,
@@ -459,6 +473,23 @@ TEST_F(FallbackTest, TakesWhatTheProgramRefuses) {
   Result<size_t> position = program->select(views.data(), views.size());
   ASSERT_TRUE(position);
   EXPECT_EQ(*position, 0u);
+}
+
+TEST_F(FallbackTest, TakesProblemsWithoutKeys) {
+  // Which a tensor map cannot describe.
+  auto program = loadOne(withFallback(replaced(
+      manifestText, "\"preconditions\": [",
+      "\"preconditions\": [{\"argument\": 1, \"dim\": 1, \"min\": 1}, ")));
+  ASSERT_TRUE(program);
+  ASSERT_TRUE(launch(*program, Arguments(2, 100, 1)).ok());
+  ASSERT_TRUE(launch(*program, Arguments(2, 100, 0)).ok());
+  // Without rows there is nothing to launch, with or without keys.
+  ASSERT_TRUE(launch(*program, Arguments(2, 0, 0)).ok());
+  ASSERT_TRUE(launch(*program, Arguments(0, 100, 0)).ok());
+  ASSERT_TRUE(launch(*program, Arguments(0, 100, 300)).ok());
+  ASSERT_EQ(getFakeCuda().launches.size(), 2u);
+  EXPECT_EQ(getFakeCuda().launches[0].kernel, "kernel0");
+  EXPECT_EQ(getFakeCuda().launches[1].kernel, "other");
 }
 
 TEST_F(FallbackTest, ComesAfterAllThatWereGiven) {

@@ -135,46 +135,53 @@ static LogicalResult executeReinterpret(Machine &machine,
 // Accesses
 //===----------------------------------------------------------------------===//
 
-/// Reads one element; the index lies within the view.
+static std::string describe(const GlobalView &view, ArrayRef<int64_t> index) {
+  return "element (" + stringifyShape(index) + ") of a view of parameter " +
+         std::to_string(view.array->number);
+}
+
+/// Where an element of a view, within its sizes, lies in the parameter. `verb`
+/// is for the message if that is nowhere.
+static FailureOr<int64_t> getPlace(Machine &machine, Operation *op,
+                                   StringRef verb, const GlobalView &view,
+                                   ArrayRef<int64_t> index) {
+  int64_t position = view.getPosition(index);
+  if (position < 0 || position >= view.array->getNumElements())
+    return machine.fail(op, verb + " " + describe(view, index) +
+                                ", which is out of bounds");
+  return position;
+}
+
 static LogicalResult readElement(Machine &machine, Operation *op,
                                  const GlobalView &view,
                                  ArrayRef<int64_t> index, Slot &out) {
-  int64_t position = view.getPosition(index);
+  FailureOr<int64_t> position = getPlace(machine, op, "reads", view, index);
+  if (failed(position))
+    return failure();
   GlobalArray &array = *view.array;
-  auto describe = [&] {
-    return "reads element (" + stringifyShape(index) +
-           ") of a view of "
-           "parameter " +
-           std::to_string(array.number);
-  };
-  if (position < 0 || position >= array.getNumElements())
-    return machine.fail(op, describe() + ", which is out of bounds");
-  if (!array.isDefined[position])
-    return machine.fail(op, describe() + ", which is undefined");
+  if (!array.isDefined[*position])
+    return machine.fail(op, "reads " + describe(view, index) +
+                                ", which is undefined");
   out = decode(array.dtype,
-               array.bytes.data() + position * getByteWidth(array.dtype));
+               array.bytes.data() + *position * getByteWidth(array.dtype));
   return success();
 }
 
 static LogicalResult writeElement(Machine &machine, Operation *op,
                                   const GlobalView &view,
                                   ArrayRef<int64_t> index, Slot value) {
-  int64_t position = view.getPosition(index);
+  FailureOr<int64_t> position = getPlace(machine, op, "writes", view, index);
+  if (failed(position))
+    return failure();
   GlobalArray &array = *view.array;
-  auto describe = [&] {
-    return "writes element (" + stringifyShape(index) +
-           ") of a view of "
-           "parameter " +
-           std::to_string(array.number);
-  };
-  if (position < 0 || position >= array.getNumElements() ||
-      array.writer[position] < 0)
-    return machine.fail(op, describe() + ", which is out of bounds");
+  int64_t &writer = array.writer[*position];
+  if (writer < 0)
+    return machine.fail(op, "writes " + describe(view, index) +
+                                ", which lies between rows");
   int64_t self =
       machine.blockId * machine.getNumWarps() + machine.worker().number + 1;
-  int64_t &writer = array.writer[position];
   int64_t width = getByteWidth(array.dtype);
-  char *place = array.bytes.data() + position * width;
+  char *place = array.bytes.data() + *position * width;
   char bytes[8];
   encode(array.dtype, value, bytes);
   if (writer != 0 && writer != self) {
@@ -183,12 +190,12 @@ static LogicalResult writeElement(Machine &machine, Operation *op,
     // Teams without a tile of their own may do what another one does.
     if (block == machine.blockId && std::equal(bytes, bytes + width, place))
       return success();
-    return machine.fail(op, describe() + ", which warp " + Twine(warp) +
-                                " of block " + Twine(block) +
-                                " has written, too");
+    return machine.fail(op, "writes " + describe(view, index) +
+                                ", which warp " + Twine(warp) + " of block " +
+                                Twine(block) + " has written, too");
   }
   writer = self;
-  array.isDefined[position] = true;
+  array.isDefined[*position] = true;
   std::copy_n(bytes, width, place);
   return success();
 }

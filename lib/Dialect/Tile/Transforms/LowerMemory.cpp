@@ -406,8 +406,6 @@ struct LowerAsyncCopy : OpConversionPattern<AsyncCopyOp> {
     auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
     if (kernel->hasAttr(attr::elementwise))
       return failure();
-    if (!warps)
-      return op.emitOpError("expects diffattn_tile.warps on the kernel");
     SharedAccess access =
         getCopyAccess(type, warps.getInt(), /*elementwise=*/false);
     int64_t threads = access.threads, passes = access.count,
@@ -546,7 +544,7 @@ struct LowerElementCopy : OpConversionPattern<AsyncCopyOp> {
                   ConversionPatternRewriter &rewriter) const override {
     auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
     auto warps = kernel->getAttrOfType<IntegerAttr>(attr::warps);
-    if (!kernel->hasAttr(attr::elementwise) || !warps)
+    if (!kernel->hasAttr(attr::elementwise))
       return failure();
     Location loc = op.getLoc();
     BufferType type = op.getDest().getType();

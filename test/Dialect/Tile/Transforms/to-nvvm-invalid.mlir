@@ -119,3 +119,16 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#keys = #diffattn_tile.shared<[d1*64, d0*96], swizzle = 128>
+gpu.module @kernels {
+  gpu.func @power(%g: memref<96x64xbf16>) kernel attributes {diffattn_tile.warps = 3 : i64} {
+    %k = diffattn_tile.alloc {offset = 0 : i64} : !diffattn_tile.buffer<[96x64xbf16], #keys>
+    // expected-error @below {{'diffattn_tile.async_copy' op expects a number of threads that is a power of 2}}
+    // expected-error @below {{failed to legalize operation 'diffattn_tile.async_copy'}}
+    diffattn_tile.async_copy %g into %k : memref<96x64xbf16>, !diffattn_tile.buffer<[96x64xbf16], #keys>
+    gpu.return
+  }
+}
