@@ -101,7 +101,7 @@ def compile_candidate(options, source: pathlib.Path, schedule: dict) -> str:
         fields = [f"--{name.replace('_', '-')}={value}" for name, value in schedule.items()]
         try:
             call_compiler(options.compiler, source, f"--target={options.target}", "--emit=cubin", *fields,
-                          f"--manifest={manifest}", f"-o={folder / 'kernel.cubin'}")  # fmt: skip
+                          "--no-fallback", f"--manifest={manifest}", f"-o={folder / 'kernel.cubin'}")  # fmt: skip
         except RuntimeError as error:
             refused.write_text(f"{error}\n")
     return f"{source.parent.name}/{folder.name}{' refused' if refused.exists() else ''}"
