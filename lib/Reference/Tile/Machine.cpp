@@ -285,6 +285,8 @@ LogicalResult Machine::checkEnd() {
     if (llvm::any_of(worker.groups,
                      [](const CopyGroup &group) { return !group.empty(); }))
       return fail(kernel, "ends with copies under way");
+    if (memory->getNumStores(worker.number))
+      return fail(kernel, "ends with tensor stores that no store_wait follows");
     for (auto [team, count] : llvm::enumerate(products))
       if (worker.number / tile::teamWarps == team &&
           memory->getKnown(worker.number, memory->getMatrixUnit(team)) < count)

@@ -241,41 +241,50 @@ struct LowerTurn : OpConversionPattern<Op> {
 // Copies and scalars
 //===----------------------------------------------------------------------===//
 
+/// Calls `fn` with the address of each box of `buffer`, which begins at
+/// `address`, and its coordinates in the order of the instruction: from the
+/// innermost dimension.
+LogicalResult
+forEachBox(OpBuilder &builder, Location loc, TensorMapType map,
+           BufferType buffer, Value address, ArrayRef<int64_t> dims,
+           ArrayRef<ValueRange> start,
+           function_ref<void(Value address, ArrayRef<Value> coordinates)> fn) {
+  int64_t elements = 1;
+  for (int64_t size : map.getBox())
+    elements *= size;
+  auto digits = split(buffer.getLayout().getDigits(), elements);
+  if (!digits)
+    return failure();
+  for (int64_t box = 0, end = getNumIndices(digits->second); box < end; ++box) {
+    SmallVector<int64_t> position(buffer.getRank(), 0);
+    addCoordinates(digits->second, box, position);
+    SmallVector<Value> coordinates;
+    for (ValueRange coordinate : start)
+      coordinates.push_back(coordinate.front());
+    for (auto [dim, distance] : llvm::zip_equal(dims, position))
+      if (distance)
+        coordinates[dim] = arith::AddIOp::create(
+            builder, loc, coordinates[dim], createI32(builder, loc, distance));
+    Value place = address;
+    if (box)
+      place = arith::AddIOp::create(
+          builder, loc, place,
+          createI32(builder, loc, box * elements * buffer.getElementBytes()));
+    std::reverse(coordinates.begin(), coordinates.end());
+    fn(place, coordinates);
+  }
+  return success();
+}
+
 struct LowerTensorCopy : OpConversionPattern<TensorCopyOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
   matchAndRewrite(TensorCopyOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    TensorMapType map = op.getSource().getType();
-    BufferType dest = op.getDest().getType();
-    int64_t elements = 1;
-    for (int64_t size : map.getBox())
-      elements *= size;
-    auto digits = split(dest.getLayout().getDigits(), elements);
-    if (!digits)
-      return failure();
     Value barrier = createSharedPointer(
         rewriter, loc, createBarrierAddress(rewriter, loc, adaptor));
-    for (int64_t box = 0, end = getNumIndices(digits->second); box < end;
-         ++box) {
-      SmallVector<int64_t> position(dest.getRank(), 0);
-      addCoordinates(digits->second, box, position);
-      SmallVector<Value> coordinates;
-      for (ValueRange coordinate : adaptor.getCoordinates())
-        coordinates.push_back(coordinate.front());
-      for (auto [dim, distance] : llvm::zip_equal(op.getDims(), position))
-        if (distance)
-          coordinates[dim] =
-              arith::AddIOp::create(rewriter, loc, coordinates[dim],
-                                    createI32(rewriter, loc, distance));
-      Value target = adaptor.getDest().front();
-      if (box)
-        target = arith::AddIOp::create(
-            rewriter, loc, target,
-            createI32(rewriter, loc, box * elements * dest.getElementBytes()));
-      // The instruction counts dimensions from the innermost.
-      std::reverse(coordinates.begin(), coordinates.end());
+    auto copy = [&](Value target, ArrayRef<Value> coordinates) {
       NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
           rewriter, loc, createClusterPointer(rewriter, loc, target),
           adaptor.getSource().front(), coordinates, barrier,
@@ -283,7 +292,11 @@ struct LowerTensorCopy : OpConversionPattern<TensorCopyOp> {
           /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
           /*isCTAOnly=*/false, /*group=*/NVVM::CTAGroupKindAttr(),
           /*predicate=*/Value());
-    }
+    };
+    if (failed(forEachBox(rewriter, loc, op.getSource().getType(),
+                          op.getDest().getType(), adaptor.getDest().front(),
+                          op.getDims(), adaptor.getCoordinates(), copy)))
+      return failure();
     rewriter.eraseOp(op);
     return success();
   }
@@ -295,6 +308,41 @@ private:
     auto type = LLVM::LLVMPointerType::get(builder.getContext(), 7);
     return LLVM::AddrSpaceCastOp::create(
         builder, loc, type, createSharedPointer(builder, loc, address));
+  }
+};
+
+struct LowerTensorStore : OpConversionPattern<TensorStoreOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(TensorStoreOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto store = [&](Value source, ArrayRef<Value> coordinates) {
+      NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(
+          rewriter, loc, adaptor.getDest().front(),
+          createSharedPointer(rewriter, loc, source), coordinates,
+          /*l2CacheHint=*/Value(), NVVM::TMAStoreMode::TILE,
+          /*predicate=*/Value());
+    };
+    if (failed(forEachBox(rewriter, loc, op.getDest().getType(),
+                          op.getSource().getType(), adaptor.getSource().front(),
+                          op.getDims(), adaptor.getCoordinates(), store)))
+      return failure();
+    NVVM::CpAsyncBulkCommitGroupOp::create(rewriter, loc);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerStoreWait : OpConversionPattern<StoreWaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(StoreWaitOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::CpAsyncBulkWaitGroupOp>(
+        op, rewriter.getI32IntegerAttr(op.getPending()),
+        /*read=*/rewriter.getUnitAttr());
+    return success();
   }
 };
 
@@ -616,7 +664,9 @@ static void moveBody(Region &region, Block &block, ValueRange arguments) {
 static void expandElected(ElectedOp op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
-  Value isFirst = createIsZero(builder, loc, createTeamThread(builder, loc));
+  Value isFirst = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::eq, createTeamThread(builder, loc),
+      createI32(builder, loc, 32 * op.getWarp()));
   auto branch = scf::IfOp::create(builder, loc, isFirst, false);
   moveBody(op.getBody(), *branch.thenBlock(), {});
   op.erase();
@@ -717,10 +767,11 @@ void mlir::diffattn::tile::addHopperTypes(TypeConverter &converter) {
 
 void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
-               LowerTeamBarrier, LowerTurn<TakeTurnOp>, LowerTurn<PassTurnOp>,
-               LowerTensorCopy, LowerWriteScalars, LowerReadScalars,
-               LowerFetchAdd, LowerDotAsync, LowerDotWait, LowerUniform,
-               LowerThreadReduce, LowerWarpAny>(converter,
-                                                patterns.getContext());
+  patterns
+      .add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
+           LowerTeamBarrier, LowerTurn<TakeTurnOp>, LowerTurn<PassTurnOp>,
+           LowerTensorCopy, LowerTensorStore, LowerStoreWait, LowerWriteScalars,
+           LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
+           LowerUniform, LowerThreadReduce, LowerWarpAny>(
+          converter, patterns.getContext());
 }

@@ -67,10 +67,14 @@ def Tile_ElectedOp : Tile_Op<"elected", [
     SingleBlock, NoTerminator, RecursiveMemoryEffects, NoRegionArguments]> {
   let summary = "Work that one thread of the team does";
   let description = [{
-    Nothing inside may need the other threads: no tensors, no barrier of the team.
+    The first thread of the team's warp `warp`. Nothing inside may need the other
+    threads: no tensors, no barrier of the team. A role may have several such
+    threads, which do not wait for each other.
   }];
+  let arguments = (ins ConfinedAttr<DefaultValuedAttr<I64Attr, "0">,
+                       [IntNonNegative, IntMaxValue<3>]>:$warp);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "attr-dict-with-keyword $body";
+  let assemblyFormat = "(`warp` $warp^)? attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
 
@@ -228,6 +232,44 @@ def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy"> {
     $source `[` $coordinates `]` `dims` $dims `into` $dest `,` $barriers `[` $index `]`
     attr-dict `:` type($source) `,` type($dest) `,` type($barriers)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_TensorStoreOp : Tile_OrderedOp<"tensor_store"> {
+  let summary = "Start copying a tile of shared memory to a global tensor";
+  let description = [{
+    The reverse of `tensor_copy`: what lies outside of `dest` is not written. What
+    threads wrote to `source` needs `fence async_proxy`. The copy is a group of its
+    own; until a `store_wait` of this thread covers it, `source` may not be
+    written.
+
+    ```mlir
+    diffattn_tile.tensor_store %o into %map[%batch, %token, %head, %zero] dims [1, 3]
+        : !diffattn_tile.buffer<[32x128xbf16], #shared>, !diffattn_tile.tensor_map<1x1x32x64xbf16, swizzle = 128>
+    ```
+
+    Becomes `cp.async.bulk.tensor` and `cp.async.bulk.commit_group` (PTX ISA,
+    "cp.async.bulk.tensor").
+  }];
+  let arguments = (ins Tile_BufferType:$source, Tile_TensorMapType:$dest,
+                       Variadic<I32>:$coordinates, DenseI64ArrayAttr:$dims);
+  let assemblyFormat = [{
+    $source `into` $dest `[` $coordinates `]` `dims` $dims attr-dict
+    `:` type($source) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreWaitOp : Tile_OrderedOp<"store_wait"> {
+  let summary = "Wait until at most `pending` stores may still read their source";
+  let description = [{
+    Of the stores that this thread has started; they finish in the order of their
+    start. That their data has arrived is not said: the end of the kernel is.
+
+    Becomes `cp.async.bulk.wait_group.read`.
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$pending);
+  let assemblyFormat = "$pending attr-dict";
   let hasVerifier = 1;
 }
 
