@@ -7,6 +7,15 @@
 // RUN: FileCheck %s --check-prefix=MANIFEST < %t/k.json
 // RUN: diffattn-compile %t/d128.mlir --target=sm_90a --order=sections --emit=ptx -o - | FileCheck %s --check-prefixes=PTX
 // RUN: diffattn-compile %t/d128.mlir --target=sm_90a --order=turns --emit=ptx -o - | FileCheck %s --check-prefixes=PTX,TURNS
+// RUN: diffattn-compile %t/d64.mlir --target=sm_90a --store=shared --emit=ptx -o - | FileCheck %s --check-prefix=STORE
+// RUN: diffattn-compile %t/d128.mlir --target=sm_90a --store=shared --emit=ptx -o - | FileCheck %s --check-prefix=STORE
+// RUN: diffattn-compile %t/d256.mlir --target=sm_90a --store=shared --emit=ptx -o - | FileCheck %s --check-prefix=STORE
+// RUN: diffattn-compile %t/d128.mlir --target=sm_90a --store=shared --emit=ptx -o %t/k.ptx --manifest=%t/k.json
+// RUN: FileCheck %s --check-prefix=STORE-MANIFEST < %t/k.json
+// RUN: not diffattn-compile %t/d128.mlir --target=sm_90a --store=memory --emit=ptx -o - 2>&1 | FileCheck %s --check-prefix=NEITHER
+// NEITHER: error: 'gpu.func' op expects the option store to be registers or shared, but got memory
+// RUN: not diffattn-compile %t/d128.mlir --target=cpu --store=shared -o - 2>&1 | FileCheck %s --check-prefix=NO-GPU
+// NO-GPU: option '--store' needs a GPU target, but got 'cpu
 
 // The gate lets no kernel pass that spills or whose products wait (C75xx).
 
@@ -34,9 +43,24 @@
 // PTX: atom{{.*}}.add
 // PTX: cp.async.bulk.tensor.4d.shared::cluster.global
 
+// Teams leave results in shared memory, and do not wait for more than each other.
+// STORE-NOT: .local
+// STORE: setmaxnreg.inc
+// STORE-NOT: st.global.b32
+// STORE-COUNT-2: stmatrix.sync.aligned.m8n8.x4.shared.b16
+// STORE: fence.proxy.async.shared::cta
+// STORE: barrier.sync
+// STORE: mbarrier.arrive
+// STORE-NOT: cp.async.bulk.wait_group
+// STORE: setmaxnreg.dec
+// STORE: cp.async.bulk.tensor.4d.global.shared::cta{{.*}}bulk_group
+// STORE: cp.async.bulk.commit_group
+// STORE: cp.async.bulk.wait_group.read
+
 // MANIFEST: "persistent": true
 // MANIFEST: "tensor_map": 0
 // MANIFEST: "counters": 2
+// STORE-MANIFEST: "tensor_map": 4
 
 //--- d64.mlir
 func.func @d64(%q: tensor<?x?x8x64xbf16>, %k: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x64xbf16>, %l: tensor<?x?x4xbf16>, %o: tensor<?x?x4x64xbf16>) -> tensor<?x?x4x64xbf16> {

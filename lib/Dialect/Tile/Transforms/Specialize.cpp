@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Operands.h"
+#include "OutputRing.h"
 #include "TileQueue.h"
 
 #include "diffattn/Dialect/Tile/Transforms/Passes.h"
@@ -29,6 +30,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -65,19 +67,23 @@ struct Bounds {
 class Specializer : ScalarBuilder {
 public:
   Specializer(OpBuilder &builder, gpu::GPUFuncOp kernel, int64_t teams,
-              int64_t stages, int64_t limit)
+              int64_t stages, int64_t limit, bool storesShared)
       : ScalarBuilder(builder, kernel.getLoc()), kernel(kernel), teams(teams),
-        stages(stages), limit(limit) {}
+        stages(stages), limit(limit), storesShared(storesShared),
+        outputs(builder, kernel, teams) {}
 
   LogicalResult run();
 
 private:
   LogicalResult collectOperands();
   LogicalResult describeOperand(Operand &operand);
+  /// Depths of rings, and where results go, with the shared memory there is.
+  void divideMemory();
   void createRings();
   void createTileOrder(TileQueue &queue);
   TileLoop createConsumers(Region &region, TileQueue &queue);
   void createProducer(Region &region, TileQueue &queue);
+  void createStorer(Region &region, TileQueue &queue);
   void finishAttributes();
   /// The loops that load operands, in order.
   SmallVector<scf::ForOp> getLoops();
@@ -107,7 +113,7 @@ private:
 
   /// From the coordinates in the teams' program to those of team `team`, where
   /// the first one has `coordinates`.
-  IRMapping mapToTeam(ArrayRef<Value> coordinates, int64_t team);
+  IRMapping mapToTeam(ArrayRef<Value> coordinates, Value team);
   /// Copies what computes `value` in the teams' program to here.
   Value cloneSlice(Value value, IRMapping &mapping);
   /// The union of the loop's ranges over all teams.
@@ -115,8 +121,12 @@ private:
 
   gpu::GPUFuncOp kernel;
   int64_t teams, stages, limit;
+  bool storesShared;
   CoordinatesOp coordinatesOp;
   std::vector<Operand> operands;
+  OutputRing outputs;
+  /// Whose slots take the results, or null.
+  Operand *reused = nullptr;
   /// The coordinates in the teams' program, and those of the first team there.
   SmallVector<Value> teamCoordinates, firstCoordinates;
   /// The region that slices are cloned from.
@@ -174,24 +184,48 @@ LogicalResult Specializer::collectOperands() {
   });
   if (result.wasInterrupted())
     return failure();
-  int64_t bytes = 0, perTeamBytes = 0;
-  for (Operand &operand : operands) {
+  for (Operand &operand : operands)
     if (failed(describeOperand(operand)))
       return failure();
+  if (storesShared)
+    outputs.collect(*body);
+  divideMemory();
+  return success();
+}
+
+void Specializer::divideMemory() {
+  // The ring of tiles, and barriers.
+  constexpr int64_t reserved = 3072;
+  int64_t left = limit - reserved, perTeamBytes = 0;
+  for (Operand &operand : operands) {
     int64_t slotBytes = operand.buffer.getTotalBytes();
     if (operand.isPerTeam)
       perTeamBytes += teams * slotBytes;
     else
-      bytes += operand.depth * slotBytes;
+      left -= operand.depth * slotBytes;
   }
-  // The next tile's queries on their way during this one, where there is room
-  // (and some for barriers).
-  constexpr int64_t reserved = 1024;
-  if (bytes + 2 * perTeamBytes + reserved <= limit)
-    for (Operand &operand : operands)
-      if (operand.isPerTeam)
-        operand.depth = 2;
-  return success();
+  // The next tile's queries on their way during this one, where there is room.
+  int64_t depth = 2 * perTeamBytes <= left ? 2 : 1;
+  left -= depth * perTeamBytes;
+  for (Operand &operand : operands)
+    if (operand.isPerTeam)
+      operand.depth = depth;
+  if (outputs.empty() || teams * outputs.getBytes() <= left)
+    return;
+  // Queries have been read when results are there. With one slot only, the next
+  // ones would have to wait for the results to leave.
+  for (Operand &operand : operands)
+    if (depth > 1 && operand.isPerTeam &&
+        outputs.getBytes() <= operand.buffer.getTotalBytes())
+      reused = &operand;
+  if (reused)
+    return;
+  remark::missed(kernel.getLoc(), remark::RemarkOpts::name("StoreShared")
+                                      .category("diffattn-tile-specialize"))
+      << remark::reason("results need {0} bytes of shared memory, but {1} are "
+                        "left",
+                        teams * outputs.getBytes(), left);
+  outputs.clear();
 }
 
 SmallVector<scf::ForOp> Specializer::getLoops() {
@@ -222,9 +256,10 @@ LogicalResult Specializer::describeOperand(Operand &operand) {
       context, 1, tile.getShape(), tile.getElementType(),
       getOperandLayout(context, rows, last, tile.getDimSize(last),
                        tile.getElementTypeBitWidth() / 8));
-  auto access = getTensorMapAccess(load, operand.buffer);
+  std::string why;
+  auto access = getTensorMapAccess(load.getSource(), operand.buffer, why);
   if (failed(access))
-    return failure();
+    return load.emitOpError("cannot be a tensor copy: expects ") << why;
   operand.access = *access;
   return success();
 }
@@ -235,17 +270,7 @@ LogicalResult Specializer::describeOperand(Operand &operand) {
 
 void Specializer::createRings() {
   for (Operand &operand : operands) {
-    unsigned number = kernel.getNumArguments();
-    (void)kernel.insertArgument(number, operand.access.type, {}, loc);
-    operand.map = kernel.getArgument(number);
-    kernel.setArgAttr(
-        number, attr::map,
-        builder.getDictionaryAttr(
-            {builder.getNamedAttr("argument",
-                                  builder.getI64IntegerAttr(
-                                      operand.access.argument.getArgNumber())),
-             builder.getNamedAttr(
-                 "dims", builder.getDenseI64ArrayAttr(operand.access.dims))}));
+    operand.map = addTensorMap(kernel, operand.access);
     int64_t count = operand.depth * (operand.isPerTeam ? teams : 1);
     BufferType slot = operand.buffer;
     operand.slots = AllocOp::create(
@@ -261,6 +286,10 @@ void Specializer::createRings() {
     operand.full = createBarriers(1);
     operand.empty = createBarriers(operand.isPerTeam ? 1 : teams);
   }
+  if (reused)
+    outputs.createRingIn(reused->slots, reused->empty, reused->depth);
+  else if (!outputs.empty())
+    outputs.createRing();
 }
 
 /// Where tiles differ in their work, their order matters.
@@ -311,11 +340,11 @@ Value Specializer::createTeamCoordinate(Value first, Value team) {
 // Slices
 //===----------------------------------------------------------------------===//
 
-IRMapping Specializer::mapToTeam(ArrayRef<Value> coordinates, int64_t team) {
+IRMapping Specializer::mapToTeam(ArrayRef<Value> coordinates, Value team) {
   IRMapping mapping;
   mapping.map(teamCoordinates, coordinates);
   mapping.map(teamCoordinates.back(),
-              createTeamCoordinate(coordinates.back(), createIndex(team)));
+              createTeamCoordinate(coordinates.back(), team));
   return mapping;
 }
 
@@ -334,7 +363,7 @@ Value Specializer::cloneSlice(Value value, IRMapping &mapping) {
 Bounds Specializer::createUnion(scf::ForOp loop, ArrayRef<Value> coordinates) {
   Bounds all;
   for (int64_t team = 0; team < teams; ++team) {
-    IRMapping mapping = mapToTeam(coordinates, team);
+    IRMapping mapping = mapToTeam(coordinates, createIndex(team));
     Value lower = cloneSlice(loop.getLowerBound(), mapping);
     Value upper = cloneSlice(loop.getUpperBound(), mapping);
     all.lower = all.lower ? create<arith::MinSIOp>(all.lower, lower) : lower;
@@ -351,21 +380,9 @@ Bounds Specializer::createUnion(scf::ForOp loop, ArrayRef<Value> coordinates) {
 //===----------------------------------------------------------------------===//
 
 void Specializer::createCopy(Operand &operand, Value slot, IRMapping &mapping) {
-  SmallVector<Value> coordinates;
-  for (ArrayRef<TensorMapAccess::Term> sum : operand.access.coordinates) {
-    Value coordinate = createI32(0);
-    for (const TensorMapAccess::Term &term : sum) {
-      OpFoldResult start = operand.access.getOffset(operand.load, term);
-      Value offset;
-      if (auto value = dyn_cast<Value>(start))
-        offset = toI32(cloneSlice(value, mapping));
-      else
-        offset = createI32(*getConstantIntValue(start));
-      coordinate = create<arith::AddIOp>(
-          coordinate, create<arith::MulIOp>(offset, createI32(term.scale)));
-    }
-    coordinates.push_back(coordinate);
-  }
+  SmallVector<Value> coordinates = createMapCoordinates(
+      builder, loc, operand.access, operand.load.getSource(),
+      [&](Value offset) { return cloneSlice(offset, mapping); });
   Value dest = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
   ExpectOp::create(builder, loc, operand.full, slot,
                    operand.buffer.getTotalBytes());
@@ -377,7 +394,7 @@ void Specializer::copyForTeams(Operand &operand, Position &position,
                                ArrayRef<Value> coordinates) {
   Value first = create<arith::MulIOp>(position.slot, createI32(teams));
   for (int64_t team = 0; team < teams; ++team) {
-    IRMapping mapping = mapToTeam(coordinates, team);
+    IRMapping mapping = mapToTeam(coordinates, createIndex(team));
     Value slot = create<arith::AddIOp>(first, createI32(team));
     WaitOp::create(builder, loc, operand.empty, slot, position.phase);
     createCopy(operand, slot, mapping);
@@ -426,6 +443,28 @@ void Specializer::createProducer(Region &region, TileQueue &queue) {
   queue.finishGivingLoop(tiles);
 }
 
+/// One thread beside the producer has the copy engine store what the teams
+/// leave, tile after tile: neither the teams nor the producer wait for it.
+void Specializer::createStorer(Region &region, TileQueue &queue) {
+  builder.setInsertionPointToEnd(&region.front());
+  auto elected = ElectedOp::create(builder, loc, /*warp=*/1);
+  elected.getBody().emplaceBlock();
+  builder.setInsertionPointToStart(&elected.getBody().front());
+  TileLoop tiles = queue.createTakingLoop(/*rings=*/1, /*isTeam=*/false);
+  SmallVector<Value> coordinates = toIndices(tiles.coordinates);
+  Position position = tiles.positions.front();
+  auto perTeam = scf::ForOp::create(builder, loc, createIndex(0),
+                                    createIndex(teams), createIndex(1));
+  builder.setInsertionPointToStart(perTeam.getBody());
+  Value team = perTeam.getInductionVar();
+  IRMapping mapping = mapToTeam(coordinates, team);
+  outputs.store(position, toI32(team),
+                [&](Value offset) { return cloneSlice(offset, mapping); });
+  builder.setInsertionPointAfter(perTeam);
+  position = advance(builder, loc, outputs.getDepth(), position);
+  scf::YieldOp::create(builder, loc, getValues({tiles.place, position}));
+}
+
 //===----------------------------------------------------------------------===//
 // The teams
 //===----------------------------------------------------------------------===//
@@ -445,8 +484,10 @@ void Specializer::readSlot(Operand &operand, Value phase,
   Value buffer = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
   operand.load.getResult().replaceAllUsesWith(buffer);
   operand.load.erase();
+  // Otherwise released when the results have left.
   builder.setInsertionPointAfter(last);
-  ArriveOp::create(builder, loc, operand.empty, slot);
+  if (&operand != reused)
+    ArriveOp::create(builder, loc, operand.empty, slot);
 }
 
 void Specializer::consumeOnce(Operand &operand, Position &position,
@@ -548,7 +589,9 @@ void Specializer::consumeInLoop(scf::ForOp loop,
 TileLoop Specializer::createConsumers(Region &region, TileQueue &queue) {
   Value team = region.getArgument(0);
   builder.setInsertionPointToStart(&region.front());
-  TileLoop tiles = queue.createTakingLoop(operands.size());
+  TileLoop tiles =
+      queue.createTakingLoop(operands.size() + outputs.hasOwnSlots(),
+                             /*isTeam=*/true);
   teamCoordinates = toIndices(tiles.coordinates);
   firstCoordinates = teamCoordinates;
   teamCoordinates.back() =
@@ -628,7 +671,7 @@ LogicalResult Specializer::run() {
   createRings();
   TileQueue queue(builder, kernel, coordinatesOp.getSizes(), teams);
   createTileOrder(queue);
-  queue.createRing();
+  queue.createRing(/*readers=*/teams + !outputs.empty());
   FenceOp::create(builder, loc, FenceKind::BarrierInit);
   gpu::BarrierOp::create(builder, loc);
   diffattn::TeamRegisters registers = diffattn::getTeamRegisters(teams);
@@ -646,9 +689,19 @@ LogicalResult Specializer::run() {
   TileLoop tiles = createConsumers(consumers, queue);
   hoistLoads(*tiles.body);
   createProducer(roles.getRoles()[0], queue);
+  if (!outputs.empty())
+    createStorer(roles.getRoles()[0], queue);
 
-  // Only now: the producer's program was made of the loads.
+  // Only now: the other programs were made of the loads and stores.
   Value team = consumers.getArgument(0);
+  SmallVector<Position> ownRing;
+  if (outputs.hasOwnSlots()) {
+    Position position = tiles.positions.pop_back_val();
+    outputs.write(position, team);
+    ownRing.push_back(advance(builder, loc, outputs.getDepth(), position));
+  } else if (reused) {
+    outputs.write(tiles.positions[reused - operands.data()], team);
+  }
   for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       consumeOnce(operand, position, team);
@@ -656,6 +709,7 @@ LogicalResult Specializer::run() {
     consumeInLoop(loop, tiles.positions, firstCoordinates);
   SmallVector<Position> positions = {tiles.place};
   llvm::append_range(positions, tiles.positions);
+  llvm::append_range(positions, ownRing);
   tiles.body->getTerminator()->setOperands(getValues(positions));
   finishAttributes();
   return success();
@@ -672,9 +726,15 @@ struct SpecializePass
     auto stages = kernel->getAttrOfType<IntegerAttr>(attr::stages);
     if (!teams || !stages)
       return;
+    if (store != "registers" && store != "shared") {
+      kernel.emitOpError("expects the option store to be registers or shared, "
+                         "but got ")
+          << store.getValue();
+      return signalPassFailure();
+    }
     OpBuilder builder(kernel);
     Specializer specializer(builder, kernel, teams.getInt(), stages.getInt(),
-                            limit);
+                            limit, store == "shared");
     if (failed(specializer.run()))
       signalPassFailure();
   }

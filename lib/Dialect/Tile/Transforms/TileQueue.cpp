@@ -122,7 +122,7 @@ SmallVector<Value> TileQueue::createCoordinates(Value tile) {
 /// Tiles on their way: the one being computed and the next.
 static constexpr int64_t ringDepth = 2;
 
-void TileQueue::createRing() {
+void TileQueue::createRing(int64_t readers) {
   MLIRContext *context = kernel.getContext();
   // One access is of 1, 2 or 4 numbers.
   int64_t numbers = llvm::PowerOf2Ceil(blockSizes.size());
@@ -133,7 +133,7 @@ void TileQueue::createRing() {
                          /*offset=*/IntegerAttr());
   auto type = BarriersType::get(context, ringDepth);
   full = BarriersOp::create(builder, loc, type, 1, IntegerAttr());
-  empty = BarriersOp::create(builder, loc, type, teams, IntegerAttr());
+  empty = BarriersOp::create(builder, loc, type, readers, IntegerAttr());
 }
 
 scf::WhileOp TileQueue::createWhile(ArrayRef<Value> inits,
@@ -222,7 +222,7 @@ void TileQueue::finishGivingLoop(TileLoop &tiles) {
     memref::StoreOp::create(builder, loc, zero, counters, createIndex(i));
 }
 
-TileLoop TileQueue::createTakingLoop(size_t rings) {
+TileLoop TileQueue::createTakingLoop(size_t rings, bool isTeam) {
   SmallVector<Position> start(rings + 1, {createI32(0), createI32(0)});
   SmallVector<Value> inits = getValues(start);
   size_t rank = blockSizes.size();
@@ -240,7 +240,8 @@ TileLoop TileQueue::createTakingLoop(size_t rings) {
   // in a warp.
   coordinates.back() = UniformOp::create(builder, loc, coordinates.back());
   // The arrival of one thread must not overtake another one's reading.
-  TeamBarrierOp::create(builder, loc);
+  if (isTeam)
+    TeamBarrierOp::create(builder, loc);
   ArriveOp::create(builder, loc, empty, place.slot);
   place = advance(builder, loc, ringDepth, place);
   carried[0] = place.slot;

@@ -85,14 +85,15 @@ public:
   /// as have their shared operands in the L2 cache together: `columnBytes`
   /// each, which the last `sharing` other coordinates have in common.
   void createSections(Value columnBytes, size_t sharing);
-  void createRing();
+  /// `readers` take each tile: the teams, and who works for them.
+  void createRing(int64_t readers);
 
   /// The producer's loop, for `rings` operands.
   TileLoop createGivingLoop(size_t rings);
   /// Its terminator and what follows the loop.
   void finishGivingLoop(TileLoop &tiles);
-  /// The loop of a team.
-  TileLoop createTakingLoop(size_t rings);
+  /// The loop of a team, or of one thread.
+  TileLoop createTakingLoop(size_t rings, bool isTeam);
 
 private:
   scf::WhileOp createWhile(ArrayRef<Value> inits, TypeRange bodyTypes);
