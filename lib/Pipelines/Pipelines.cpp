@@ -60,6 +60,7 @@ static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   schedule.stages = settings.stages;
   schedule.teams = settings.teams;
   schedule.order = settings.order;
+  schedule.cluster = settings.cluster;
   schedule.rank = settings.rank;
   schedule.scheduleTable = settings.scheduleTable;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));

@@ -62,6 +62,10 @@ LogicalResult Machine::prepare() {
                             " warps, but got " + Twine(numWarps));
   if (kernel.getBody().getNumArguments() != kernel.getNumArguments())
     return fail(kernel, "has memory attributions; the tile dialect has alloc");
+  if (auto cluster = kernel->getAttrOfType<IntegerAttr>(tile::attr::cluster);
+      cluster && cluster.getInt() != 1)
+    return fail(kernel, "runs in clusters of " + Twine(cluster.getInt()) +
+                            " blocks, which the interpreter does not model");
   // Placed buffers lie where the pass put them, others behind them.
   SmallVector<tile::AllocOp> unplaced;
   WalkResult walk = kernel.walk([&](tile::AllocOp op) {

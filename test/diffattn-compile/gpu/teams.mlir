@@ -16,6 +16,15 @@
 // NEITHER: error: 'gpu.func' op expects the option store to be registers or shared, but got memory
 // RUN: not diffattn-compile %t/d128.mlir --target=cpu --store=shared -o - 2>&1 | FileCheck %s --check-prefix=NO-GPU
 // NO-GPU: option '--store' needs a GPU target, but got 'cpu
+// RUN: sed 's/mask<causal>//' %t/d128.mlir > %t/full.mlir
+// RUN: diffattn-compile %t/full.mlir --target=sm_90a --cluster=2 --emit=ptx -o - --manifest=%t/k.json | FileCheck %s --check-prefix=CLUSTER
+// RUN: FileCheck %s --check-prefix=CLUSTER-MANIFEST < %t/k.json
+// RUN: diffattn-compile %t/full.mlir --target=sm_90a --cluster=2 --store=shared --emit=ptx -o - | FileCheck %s --check-prefix=CLUSTER
+// RUN: not diffattn-compile %t/d128.mlir --target=sm_90a --cluster=2 --emit=ptx -o - 2>&1 | FileCheck %s --check-prefix=CLUSTER-CAUSAL
+// CLUSTER-CAUSAL: error: {{.*}}expects the tiles of a cluster to see the same keys, but the bounds of a loop depend on the tile; choose cluster = 1
+// RUN: diffattn-compile %t/full.mlir --target=sm_90a --cluster=2 --compile-to=tile -o %t/k.mlir
+// RUN: not diffattn-eval %t/k.mlir --kernel --input=random:1 --dynamic-dim=64 2>&1 | FileCheck %s --check-prefix=CLUSTER-EVAL
+// CLUSTER-EVAL: runs in clusters of 2 blocks, which the interpreter does not model
 
 // The gate lets no kernel pass that spills or whose products wait (C75xx).
 
@@ -56,6 +65,17 @@
 // STORE: cp.async.bulk.tensor.4d.global.shared::cta{{.*}}bulk_group
 // STORE: cp.async.bulk.commit_group
 // STORE: cp.async.bulk.wait_group.read
+
+// CLUSTER: .reqnctapercluster 2
+// CLUSTER: barrier.cluster.arrive
+// CLUSTER: barrier.cluster.wait
+// CLUSTER-NOT: .local
+// CLUSTER: setmaxnreg.inc
+// CLUSTER: mbarrier.arrive.release.cluster.shared::cluster.b64
+// CLUSTER: setmaxnreg.dec
+// CLUSTER: cp.async.bulk.tensor.4d.shared::cluster.global{{.*}}.multicast::cluster
+// CLUSTER-MANIFEST: "constant": 2
+// CLUSTER-MANIFEST: "cluster": 2
 
 // MANIFEST: "persistent": true
 // MANIFEST: "tensor_map": 0

@@ -116,6 +116,13 @@ static LogicalResult verifyTurn(Operation *op) {
   return success();
 }
 
+LogicalResult ClusterBarrierOp::verify() {
+  if ((*this)->getParentOfType<RolesOp>() ||
+      (*this)->getParentOfType<ElectedOp>())
+    return emitOpError("is for all threads of the block, but in a role");
+  return success();
+}
+
 LogicalResult TakeTurnOp::verify() { return verifyTurn(*this); }
 LogicalResult PassTurnOp::verify() { return verifyTurn(*this); }
 
@@ -184,8 +191,23 @@ static LogicalResult verifyBoxes(Operation *op, TensorMapType map,
 }
 
 LogicalResult TensorCopyOp::verify() {
-  return verifyBoxes(*this, getSource().getType(), getCoordinates(), getDims(),
-                     getDest().getType());
+  if (failed(verifyBoxes(*this, getSource().getType(), getCoordinates(),
+                         getDims(), getDest().getType())))
+    return failure();
+  if (static_cast<bool>(getRank()) != getCluster().has_value())
+    return emitOpError("expects rank and cluster together or neither");
+  if (!getCluster())
+    return success();
+  int64_t elements = 1;
+  for (int64_t size : getSource().getType().getBox())
+    elements *= size;
+  Digits boxes =
+      split(getDest().getType().getLayout().getDigits(), elements)->second;
+  if (boxes.empty() || *getCluster() < 1 ||
+      boxes.front().extent % *getCluster())
+    return emitOpError("expects boxes in groups of ")
+           << *getCluster() << " along one dimension";
+  return success();
 }
 
 LogicalResult TensorStoreOp::verify() {

@@ -109,7 +109,17 @@ struct LowerArrive : OpConversionPattern<ArriveOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     Value address = createBarrierAddress(rewriter, loc, adaptor);
-    if (op->getParentOfType<ElectedOp>()) {
+    if (op.getCluster()) {
+      // One thread for each block.
+      Value thread = createTeamThread(rewriter, loc);
+      createAsm(rewriter, loc, Type(),
+                {address, thread, createI32(rewriter, loc, *op.getCluster())},
+                "{\n.reg .pred p;\n.reg .b32 a;\nsetp.lt.u32 p, $1, $2;\n"
+                "@p mapa.shared::cluster.u32 a, $0, $1;\n"
+                "@p mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+                "[a];\n}",
+                "r,r,r,~{memory}");
+    } else if (op->getParentOfType<ElectedOp>()) {
       createAsm(rewriter, loc, Type(), address,
                 "mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}");
     } else {
@@ -170,6 +180,29 @@ struct LowerFence : OpConversionPattern<FenceOp> {
       rewriter.replaceOpWithNewOp<NVVM::FenceProxyOp>(
           op, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
           NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
+    return success();
+  }
+};
+
+struct LowerClusterRank : OpConversionPattern<ClusterRankOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(ClusterRankOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::ClusterId>(op, rewriter.getI32Type());
+    return success();
+  }
+};
+
+struct LowerClusterBarrier : OpConversionPattern<ClusterBarrierOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(ClusterBarrierOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    NVVM::ClusterArriveOp::create(rewriter, op.getLoc(),
+                                  /*aligned=*/UnitAttr());
+    rewriter.replaceOpWithNewOp<NVVM::ClusterWaitOp>(op,
+                                                     /*aligned=*/UnitAttr());
     return success();
   }
 };
@@ -238,113 +271,8 @@ struct LowerTurn : OpConversionPattern<Op> {
 };
 
 //===----------------------------------------------------------------------===//
-// Copies and scalars
+// Scalars
 //===----------------------------------------------------------------------===//
-
-/// Calls `fn` with the address of each box of `buffer`, which begins at
-/// `address`, and its coordinates in the order of the instruction: from the
-/// innermost dimension.
-LogicalResult
-forEachBox(OpBuilder &builder, Location loc, TensorMapType map,
-           BufferType buffer, Value address, ArrayRef<int64_t> dims,
-           ArrayRef<ValueRange> start,
-           function_ref<void(Value address, ArrayRef<Value> coordinates)> fn) {
-  int64_t elements = 1;
-  for (int64_t size : map.getBox())
-    elements *= size;
-  auto digits = split(buffer.getLayout().getDigits(), elements);
-  if (!digits)
-    return failure();
-  for (int64_t box = 0, end = getNumIndices(digits->second); box < end; ++box) {
-    SmallVector<int64_t> position(buffer.getRank(), 0);
-    addCoordinates(digits->second, box, position);
-    SmallVector<Value> coordinates;
-    for (ValueRange coordinate : start)
-      coordinates.push_back(coordinate.front());
-    for (auto [dim, distance] : llvm::zip_equal(dims, position))
-      if (distance)
-        coordinates[dim] = arith::AddIOp::create(
-            builder, loc, coordinates[dim], createI32(builder, loc, distance));
-    Value place = address;
-    if (box)
-      place = arith::AddIOp::create(
-          builder, loc, place,
-          createI32(builder, loc, box * elements * buffer.getElementBytes()));
-    std::reverse(coordinates.begin(), coordinates.end());
-    fn(place, coordinates);
-  }
-  return success();
-}
-
-struct LowerTensorCopy : OpConversionPattern<TensorCopyOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(TensorCopyOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Value barrier = createSharedPointer(
-        rewriter, loc, createBarrierAddress(rewriter, loc, adaptor));
-    auto copy = [&](Value target, ArrayRef<Value> coordinates) {
-      NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-          rewriter, loc, createClusterPointer(rewriter, loc, target),
-          adaptor.getSource().front(), coordinates, barrier,
-          /*im2colOffsets=*/ValueRange(), /*multicastMask=*/Value(),
-          /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
-          /*isCTAOnly=*/false, /*group=*/NVVM::CTAGroupKindAttr(),
-          /*predicate=*/Value());
-    };
-    if (failed(forEachBox(rewriter, loc, op.getSource().getType(),
-                          op.getDest().getType(), adaptor.getDest().front(),
-                          op.getDims(), adaptor.getCoordinates(), copy)))
-      return failure();
-    rewriter.eraseOp(op);
-    return success();
-  }
-
-private:
-  /// A shared address is that of this block in its cluster.
-  static Value createClusterPointer(OpBuilder &builder, Location loc,
-                                    Value address) {
-    auto type = LLVM::LLVMPointerType::get(builder.getContext(), 7);
-    return LLVM::AddrSpaceCastOp::create(
-        builder, loc, type, createSharedPointer(builder, loc, address));
-  }
-};
-
-struct LowerTensorStore : OpConversionPattern<TensorStoreOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(TensorStoreOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    auto store = [&](Value source, ArrayRef<Value> coordinates) {
-      NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(
-          rewriter, loc, adaptor.getDest().front(),
-          createSharedPointer(rewriter, loc, source), coordinates,
-          /*l2CacheHint=*/Value(), NVVM::TMAStoreMode::TILE,
-          /*predicate=*/Value());
-    };
-    if (failed(forEachBox(rewriter, loc, op.getDest().getType(),
-                          op.getSource().getType(), adaptor.getSource().front(),
-                          op.getDims(), adaptor.getCoordinates(), store)))
-      return failure();
-    NVVM::CpAsyncBulkCommitGroupOp::create(rewriter, loc);
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
-struct LowerStoreWait : OpConversionPattern<StoreWaitOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(StoreWaitOp op, OneToNOpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    rewriter.replaceOpWithNewOp<NVVM::CpAsyncBulkWaitGroupOp>(
-        op, rewriter.getI32IntegerAttr(op.getPending()),
-        /*read=*/rewriter.getUnitAttr());
-    return success();
-  }
-};
 
 struct LowerWriteScalars : OpConversionPattern<WriteScalarsOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -767,11 +695,10 @@ void mlir::diffattn::tile::addHopperTypes(TypeConverter &converter) {
 
 void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns
-      .add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
-           LowerTeamBarrier, LowerTurn<TakeTurnOp>, LowerTurn<PassTurnOp>,
-           LowerTensorCopy, LowerTensorStore, LowerStoreWait, LowerWriteScalars,
-           LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
-           LowerUniform, LowerThreadReduce, LowerWarpAny>(
-          converter, patterns.getContext());
+  patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
+               LowerTeamBarrier, LowerTurn<TakeTurnOp>, LowerTurn<PassTurnOp>,
+               LowerClusterRank, LowerClusterBarrier, LowerWriteScalars,
+               LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
+               LowerUniform, LowerThreadReduce, LowerWarpAny>(
+      converter, patterns.getContext());
 }

@@ -148,6 +148,20 @@ OpFoldResult TensorMapAccess::getOffset(Value view, Term term) {
       .getMixedOffsets()[term.viewDim];
 }
 
+BufferType mlir::diffattn::tile::splitBoxes(BufferType buffer, int64_t parts) {
+  Digits digits(buffer.getLayout().getDigits());
+  Digit &rows = digits[1];
+  if (rows.extent % (8 * parts))
+    return {};
+  rows.extent /= parts;
+  digits.insert(digits.begin() + 2,
+                Digit{rows.dim, parts, rows.stride * rows.extent});
+  return BufferType::get(buffer.getContext(), buffer.getSlots(),
+                         buffer.getShape(), buffer.getElementType(),
+                         SharedAttr::get(buffer.getContext(), digits,
+                                         buffer.getLayout().getSwizzle()));
+}
+
 Value mlir::diffattn::tile::addTensorMap(gpu::GPUFuncOp kernel,
                                          const TensorMapAccess &access) {
   Builder builder(kernel.getContext());

@@ -47,6 +47,10 @@ struct TensorMapAccess {
 FailureOr<TensorMapAccess> getTensorMapAccess(Value view, BufferType buffer,
                                               std::string &why);
 
+/// The same elements of a matrix in the same places, but boxes of 1 / `parts`
+/// of the rows. Null if swizzles would begin within one.
+BufferType splitBoxes(BufferType buffer, int64_t parts);
+
 /// A further parameter of the kernel, the map of `access`.
 Value addTensorMap(gpu::GPUFuncOp kernel, const TensorMapAccess &access);
 

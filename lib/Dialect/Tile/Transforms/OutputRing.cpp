@@ -29,9 +29,8 @@ static BufferType getBufferType(RankedTensorType tile) {
 void OutputRing::collect(Block &body) {
   for (auto store : body.getOps<StoreOp>()) {
     auto refuse = [&](StringRef reason) {
-      remark::missed(store.getLoc(),
-                     remark::RemarkOpts::name("StoreShared")
-                         .category("diffattn-tile-specialize"))
+      remark::missed(store.getLoc(), remark::RemarkOpts::name("StoreShared")
+                                         .category("diffattn-tile-specialize"))
           << remark::reason("{0}", reason);
     };
     BufferType type = getBufferType(store.getValue().getType());
@@ -75,9 +74,9 @@ void OutputRing::createMapsAndBarriers() {
 void OutputRing::createRing() {
   createMapsAndBarriers();
   ownsSlots = true;
-  slots = AllocOp::create(builder, loc,
-                          withSlots(buffer, teams * outputs.size()),
-                          /*offset=*/IntegerAttr());
+  slots =
+      AllocOp::create(builder, loc, withSlots(buffer, teams * outputs.size()),
+                      /*offset=*/IntegerAttr());
   emptyBarriers = BarriersOp::create(
       builder, loc, BarriersType::get(kernel.getContext(), teams),
       /*arrivals=*/1, /*offset=*/IntegerAttr());
@@ -104,8 +103,7 @@ Value OutputRing::createBuffer(Value slot, int64_t number) {
     return SlotOp::create(builder, loc, slots, toIndex(index));
   }
   Value whole = SlotOp::create(builder, loc, slots, toIndex(slot));
-  Value parts =
-      ReuseOp::create(builder, loc, withSlots(buffer, count), whole);
+  Value parts = ReuseOp::create(builder, loc, withSlots(buffer, count), whole);
   return SlotOp::create(builder, loc, parts, createIndex(number));
 }
 

@@ -57,6 +57,8 @@ struct Operand {
   TensorMapAccess access;
   /// The copy engine's map, slots and barriers.
   Value map, slots, full, empty;
+  /// Blocks that share the copies, or 1.
+  int64_t cluster = 1;
 };
 
 /// Bounds of a loop over all teams.
@@ -67,10 +69,10 @@ struct Bounds {
 class Specializer : ScalarBuilder {
 public:
   Specializer(OpBuilder &builder, gpu::GPUFuncOp kernel, int64_t teams,
-              int64_t stages, int64_t limit, bool storesShared)
+              int64_t stages, int64_t cluster, int64_t limit, bool storesShared)
       : ScalarBuilder(builder, kernel.getLoc()), kernel(kernel), teams(teams),
-        stages(stages), limit(limit), storesShared(storesShared),
-        outputs(builder, kernel, teams) {}
+        stages(stages), cluster(cluster), limit(limit),
+        storesShared(storesShared), outputs(builder, kernel, teams) {}
 
   LogicalResult run();
 
@@ -80,7 +82,7 @@ private:
   /// Depths of rings, and where results go, with the shared memory there is.
   void divideMemory();
   void createRings();
-  void createTileOrder(TileQueue &queue);
+  LogicalResult createTileOrder(TileQueue &queue);
   TileLoop createConsumers(Region &region, TileQueue &queue);
   void createProducer(Region &region, TileQueue &queue);
   void createStorer(Region &region, TileQueue &queue);
@@ -104,6 +106,8 @@ private:
   /// is, and releases it after the last one.
   void readSlot(Operand &operand, Value phase,
                 function_ref<Value()> createSlot);
+  /// Tells whoever copies to the slot that this team has read it.
+  void createRelease(Operand &operand, Value slot);
   void consumeOnce(Operand &operand, Position &position, Value team);
   void consumeInLoop(scf::ForOp loop, SmallVectorImpl<Position> &positions,
                      ArrayRef<Value> coordinates);
@@ -120,9 +124,11 @@ private:
   Bounds createUnion(scf::ForOp loop, ArrayRef<Value> coordinates);
 
   gpu::GPUFuncOp kernel;
-  int64_t teams, stages, limit;
+  int64_t teams, stages, cluster, limit;
   bool storesShared;
   CoordinatesOp coordinatesOp;
+  /// Of this block in its cluster, or null.
+  Value rank;
   std::vector<Operand> operands;
   OutputRing outputs;
   /// Whose slots take the results, or null.
@@ -179,6 +185,7 @@ LogicalResult Specializer::collectOperands() {
                               "be the same for neighbouring tiles, and only "
                               "those");
     operand.depth = operand.isPerTeam ? 1 : stages;
+    operand.cluster = operand.isPerTeam ? 1 : cluster;
     operands.push_back(operand);
     return WalkResult::advance();
   });
@@ -257,7 +264,12 @@ LogicalResult Specializer::describeOperand(Operand &operand) {
       getOperandLayout(context, rows, last, tile.getDimSize(last),
                        tile.getElementTypeBitWidth() / 8));
   std::string why;
-  auto access = getTensorMapAccess(load.getSource(), operand.buffer, why);
+  BufferType boxes = operand.buffer;
+  if (operand.cluster > 1 && !(boxes = splitBoxes(boxes, operand.cluster)))
+    return load.emitOpError("expects rows in multiples of ")
+           << 8 * operand.cluster << " for a cluster of " << operand.cluster
+           << " blocks, but got " << tile.getDimSize(0);
+  auto access = getTensorMapAccess(load.getSource(), boxes, why);
   if (failed(access))
     return load.emitOpError("cannot be a tensor copy: expects ") << why;
   operand.access = *access;
@@ -284,7 +296,8 @@ void Specializer::createRings() {
                                 arrivals, /*offset=*/IntegerAttr());
     };
     operand.full = createBarriers(1);
-    operand.empty = createBarriers(operand.isPerTeam ? 1 : teams);
+    operand.empty =
+        createBarriers(operand.isPerTeam ? 1 : teams * operand.cluster);
   }
   if (reused)
     outputs.createRingIn(reused->slots, reused->empty, reused->depth);
@@ -293,7 +306,7 @@ void Specializer::createRings() {
 }
 
 /// Where tiles differ in their work, their order matters.
-void Specializer::createTileOrder(TileQueue &queue) {
+LogicalResult Specializer::createTileOrder(TileQueue &queue) {
   Value last = coordinatesOp.getCoordinates().back();
   auto columns = coordinatesOp.getCoordinates().drop_back();
   bool varies = false;
@@ -318,8 +331,13 @@ void Specializer::createTileOrder(TileQueue &queue) {
            !movesWith(operand.load, columns[columns.size() - 1 - sharing]))
       ++sharing;
   }
+  if (varies && cluster > 1)
+    return kernel.emitOpError("expects the tiles of a cluster to see the same "
+                              "keys, but the bounds of a loop depend on the "
+                              "tile; choose cluster = 1");
   if (varies)
     queue.createSections(bytes, sharing);
+  return success();
 }
 
 SmallVector<Value> Specializer::toIndices(ArrayRef<Value> values) {
@@ -386,8 +404,11 @@ void Specializer::createCopy(Operand &operand, Value slot, IRMapping &mapping) {
   Value dest = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
   ExpectOp::create(builder, loc, operand.full, slot,
                    operand.buffer.getTotalBytes());
-  TensorCopyOp::create(builder, loc, operand.map, coordinates,
-                       operand.access.tileDims, dest, operand.full, slot);
+  bool isShared = operand.cluster > 1;
+  TensorCopyOp::create(
+      builder, loc, operand.map, coordinates, operand.access.tileDims, dest,
+      operand.full, slot, isShared ? rank : Value(),
+      isShared ? builder.getI64IntegerAttr(operand.cluster) : IntegerAttr());
 }
 
 void Specializer::copyForTeams(Operand &operand, Position &position,
@@ -469,6 +490,13 @@ void Specializer::createStorer(Region &region, TileQueue &queue) {
 // The teams
 //===----------------------------------------------------------------------===//
 
+void Specializer::createRelease(Operand &operand, Value slot) {
+  ArriveOp::create(builder, loc, operand.empty, slot,
+                   operand.cluster > 1
+                       ? builder.getI64IntegerAttr(operand.cluster)
+                       : IntegerAttr());
+}
+
 void Specializer::readSlot(Operand &operand, Value phase,
                            function_ref<Value()> createSlot) {
   Block *body = operand.load->getBlock();
@@ -487,7 +515,7 @@ void Specializer::readSlot(Operand &operand, Value phase,
   // Otherwise released when the results have left.
   builder.setInsertionPointAfter(last);
   if (&operand != reused)
-    ArriveOp::create(builder, loc, operand.empty, slot);
+    createRelease(operand, slot);
 }
 
 void Specializer::consumeOnce(Operand &operand, Position &position,
@@ -516,7 +544,7 @@ void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
   for (auto [operand, position] : llvm::zip_equal(operands, positions)) {
     if (operand.loop != loop)
       continue;
-    ArriveOp::create(builder, loc, operand.empty, position.slot);
+    createRelease(operand, position.slot);
     position = advance(builder, loc, operand.depth, position);
   }
   scf::YieldOp::create(builder, loc, getValues(positions));
@@ -636,13 +664,17 @@ void Specializer::finishAttributes() {
   for (NamedAttribute entry : cast<DictionaryAttr>(factors.back())) {
     auto value = dyn_cast<IntegerAttr>(entry.getValue());
     if (entry.getName() == "tile")
-      entry.setValue(builder.getI64IntegerAttr(value.getInt() * teams));
-    else if (entry.getName() == "constant")
       entry.setValue(
-          builder.getI64IntegerAttr(llvm::divideCeil(value.getInt(), teams)));
+          builder.getI64IntegerAttr(value.getInt() * teams * cluster));
+    else if (entry.getName() == "constant")
+      entry.setValue(builder.getI64IntegerAttr(
+          llvm::divideCeil(value.getInt(), teams * cluster)));
     last.push_back(entry);
   }
   factors.back() = builder.getDictionaryAttr(last);
+  if (cluster > 1)
+    factors.push_back(builder.getDictionaryAttr(
+        builder.getNamedAttr("constant", builder.getI64IntegerAttr(cluster))));
   kernel->setAttr(attr::grid, builder.getArrayAttr(factors));
 }
 
@@ -669,11 +701,18 @@ LogicalResult Specializer::run() {
 
   builder.setInsertionPoint(coordinatesOp);
   createRings();
-  TileQueue queue(builder, kernel, coordinatesOp.getSizes(), teams);
-  createTileOrder(queue);
+  if (cluster > 1)
+    rank = ClusterRankOp::create(builder, loc, builder.getI32Type());
+  TileQueue queue(builder, kernel, coordinatesOp.getSizes(), teams, rank,
+                  cluster);
+  if (failed(createTileOrder(queue)))
+    return failure();
   queue.createRing(/*readers=*/teams + !outputs.empty());
   FenceOp::create(builder, loc, FenceKind::BarrierInit);
-  gpu::BarrierOp::create(builder, loc);
+  if (cluster > 1)
+    ClusterBarrierOp::create(builder, loc);
+  else
+    gpu::BarrierOp::create(builder, loc);
   diffattn::TeamRegisters registers = diffattn::getTeamRegisters(teams);
   OperationState state(loc, RolesOp::getOperationName());
   auto &properties = state.getOrAddProperties<RolesOp::Properties>();
@@ -711,6 +750,10 @@ LogicalResult Specializer::run() {
   llvm::append_range(positions, tiles.positions);
   llvm::append_range(positions, ownRing);
   tiles.body->getTerminator()->setOperands(getValues(positions));
+  // No block ends while another one may still signal its barriers.
+  builder.setInsertionPointAfter(roles);
+  if (cluster > 1)
+    ClusterBarrierOp::create(builder, loc);
   finishAttributes();
   return success();
 }
@@ -732,9 +775,11 @@ struct SpecializePass
           << store.getValue();
       return signalPassFailure();
     }
+    auto cluster = kernel->getAttrOfType<IntegerAttr>(attr::cluster);
     OpBuilder builder(kernel);
     Specializer specializer(builder, kernel, teams.getInt(), stages.getInt(),
-                            limit, store == "shared");
+                            cluster ? cluster.getInt() : 1, limit,
+                            store == "shared");
     if (failed(specializer.run()))
       signalPassFailure();
   }

@@ -342,3 +342,28 @@ func.func @reuse_larger(%o: !diffattn_tile.buffer<[32x64xbf16], #out>) {
   %r = diffattn_tile.reuse %o : !diffattn_tile.buffer<[32x64xbf16], #out> -> !diffattn_tile.buffer<2 x [32x64xbf16], #out>
   return
 }
+
+// -----
+
+func.func @cluster_barrier() {
+  diffattn_tile.roles
+  role(%a) warpgroups 1 registers 32 {
+    // expected-error @+1 {{'diffattn_tile.cluster_barrier' op is for all threads of the block, but in a role}}
+    diffattn_tile.cluster_barrier
+  }
+  return
+}
+
+// -----
+
+#key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
+func.func @share(%map: !diffattn_tile.tensor_map<80x64xbf16, swizzle = 128>,
+                 %k: !diffattn_tile.buffer<[80x64xbf16], #key>,
+                 %full: !diffattn_tile.barriers<1>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_copy' op expects boxes in groups of 2 along one dimension}}
+    diffattn_tile.tensor_copy %map[%i, %i] dims [0, 1] into %k, %full[%i] share %i of 2
+        : !diffattn_tile.tensor_map<80x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[80x64xbf16], #key>, !diffattn_tile.barriers<1>
+  }
+  return
+}

@@ -60,6 +60,24 @@ func.func @copies(%map: !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>,
   return
 }
 
+// CHECK-LABEL: func @cluster
+func.func @cluster(%map: !diffattn_tile.tensor_map<1x1x40x64xbf16, swizzle = 128>,
+                   %k: !diffattn_tile.buffer<[80x128xbf16], #key>,
+                   %full: !diffattn_tile.barriers<3>, %i: i32) {
+  // CHECK-NEXT: diffattn_tile.cluster_barrier
+  diffattn_tile.cluster_barrier
+  // CHECK-NEXT: %[[RANK:.+]] = diffattn_tile.cluster_rank
+  %rank = diffattn_tile.cluster_rank
+  // CHECK-NEXT: diffattn_tile.arrive %{{.+}}[%{{.+}}] cluster 2 : <3>
+  diffattn_tile.arrive %full[%i] cluster 2 : !diffattn_tile.barriers<3>
+  diffattn_tile.elected {
+    // CHECK: diffattn_tile.tensor_copy {{.*}}] share %[[RANK]] of 2 :
+    diffattn_tile.tensor_copy %map[%i, %i, %i, %i] dims [2, 3] into %k, %full[%i] share %rank of 2
+        : !diffattn_tile.tensor_map<1x1x40x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[80x128xbf16], #key>, !diffattn_tile.barriers<3>
+  }
+  return
+}
+
 // CHECK-LABEL: func @stores
 func.func @stores(%map: !diffattn_tile.tensor_map<1x1x32x64xbf16, swizzle = 128>,
                   %q: !diffattn_tile.buffer<[32x2x128xbf16], #query>, %i: i32, %j: index) {

@@ -125,6 +125,30 @@ def Tile_UniformOp : Tile_Op<"uniform", [Pure, SameOperandsAndResultType]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Clusters
+//===----------------------------------------------------------------------===//
+
+def Tile_ClusterRankOp : Tile_Op<"cluster_rank", [Pure]> {
+  let summary = "The number of this block in its cluster";
+  let description = [{
+    Blocks of a kernel with `diffattn_tile.cluster` run in clusters, at the same
+    time; each can signal the others' barriers and copy to their shared memory.
+  }];
+  let results = (outs I32:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_ClusterBarrierOp : Tile_OrderedOp<"cluster_barrier"> {
+  let summary = "Wait until all threads of the cluster are here";
+  let description = [{
+    Before others use this block's barriers, and before a block ends whose memory
+    others may still use. Becomes `barrier.cluster`.
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Barriers with phases
 //===----------------------------------------------------------------------===//
 
@@ -159,10 +183,15 @@ def Tile_ArriveOp : Tile_BarrierOp<"arrive"> {
     two exceptions: products under way need `dot_wait` first, and writes that a
     copy engine or a matrix instruction is to read need `fence async_proxy`.
 
+    With `cluster`, at the same barrier of each of so many blocks.
+
     Becomes a predicated `mbarrier.arrive`: no branch between products.
   }];
-  let arguments = barrier;
-  let assemblyFormat = "$barriers `[` $index `]` attr-dict `:` type($barriers)";
+  let arguments = !con(barrier, (ins OptionalAttr<I64Attr>:$cluster));
+  let assemblyFormat = "$barriers `[` $index `]` (`cluster` $cluster^)? attr-dict `:` type($barriers)";
+  let builders = [OpBuilder<(ins "::mlir::Value":$barriers, "::mlir::Value":$index), [{
+    build($_builder, $_state, barriers, index, ::mlir::IntegerAttr());
+  }]>];
 }
 
 def Tile_ExpectOp : Tile_BarrierOp<"expect"> {
@@ -207,7 +236,7 @@ def Tile_FenceOp : Tile_OrderedOp<"fence"> {
 // Tensor copies
 //===----------------------------------------------------------------------===//
 
-def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy"> {
+def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy", [AttrSizedOperandSegments]> {
   let summary = "Start copying a tile of a global tensor to shared memory";
   let description = [{
     `source` is a tensor map, a parameter of the kernel; `coordinates` name the
@@ -223,14 +252,19 @@ def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy"> {
         : !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[32x2x128xbf16], #shared>, !diffattn_tile.barriers<3>
     ```
 
+    With `share`, the blocks of a cluster copy the same tile together: block
+    `rank` of `cluster` copies each box whose number is `rank` modulo `cluster` to
+    the same place in all of them, and its bytes count at the barrier of each.
+
     Becomes `cp.async.bulk.tensor` (PTX ISA, "cp.async.bulk.tensor").
   }];
   let arguments = (ins Tile_TensorMapType:$source, Variadic<I32>:$coordinates,
                        DenseI64ArrayAttr:$dims, Tile_BufferType:$dest,
-                       Tile_BarriersType:$barriers, I32:$index);
+                       Tile_BarriersType:$barriers, I32:$index,
+                       Optional<I32>:$rank, OptionalAttr<I64Attr>:$cluster);
   let assemblyFormat = [{
     $source `[` $coordinates `]` `dims` $dims `into` $dest `,` $barriers `[` $index `]`
-    attr-dict `:` type($source) `,` type($dest) `,` type($barriers)
+    (`share` $rank^ `of` $cluster)? attr-dict `:` type($source) `,` type($dest) `,` type($barriers)
   }];
   let hasVerifier = 1;
 }

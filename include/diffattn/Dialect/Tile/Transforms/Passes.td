@@ -87,6 +87,11 @@ def SpecializePass : TilePass<"diffattn-tile-specialize"> {
     lies beyond the bounds of a loop, as those of attention do: what is hidden
     changes neither sums nor maxima.
 
+    With `diffattn_tile.cluster` of two, teams of two blocks compute neighbours,
+    and operands that they share come once for both: each producer copies half of
+    every slot to the shared memory of both blocks, when the teams of both have
+    released it. The loops must be the same for all tiles.
+
     With `store=shared`, results leave through shared memory. A team writes them
     there, swizzled, and goes on; another thread of the producer's warpgroup has
     the copy engine store them and releases the memory: a slot of the team's own
