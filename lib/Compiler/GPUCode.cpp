@@ -122,6 +122,8 @@ std::optional<GPUKernel> GPUKernel::get(gpu::GPUFuncOp kernel) {
     result.threads = threadsPerWarpgroup * roles.getNumWarpgroups();
   });
   result.isPersistent = kernel->hasAttr(tile::attr::persistent);
+  if (auto cluster = kernel->getAttrOfType<IntegerAttr>(tile::attr::cluster))
+    result.cluster = cluster.getInt();
 
   std::optional<bool> counters = findCounters(kernel);
   if (!counters)

@@ -70,6 +70,8 @@ static void printKernel(OStream &json, const GPUKernel &kernel,
     });
     if (kernel.isPersistent)
       json.attribute("persistent", true);
+    if (kernel.cluster != 1)
+      json.attribute("cluster", kernel.cluster);
     json.attributeArray("parameters", [&] {
       for (size_t i = 0; i < kernel.parameters.size(); ++i)
         json.value(int64_t(i));

@@ -60,6 +60,7 @@ static void addOnlineForm(OpPassManager &pm, const PipelineSettings &settings) {
   schedule.stages = settings.stages;
   schedule.teams = settings.teams;
   schedule.order = settings.order;
+  schedule.cluster = settings.cluster;
   schedule.rank = settings.rank;
   schedule.scheduleTable = settings.scheduleTable;
   pm.addNestedPass<func::FuncOp>(createAssignSchedulePass(schedule));
@@ -185,6 +186,8 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
                                          const PipelineSettings &settings) {
   tile::AllocatePassOptions allocate;
   tile::SpecializePassOptions specialize;
+  if (!settings.store.empty())
+    specialize.store = settings.store;
   bool overlaps = false;
   if (auto target = lookupGPUTarget(settings.target)) {
     specialize.limit = allocate.limit = (*target)->sharedBytesPerBlock;

@@ -316,6 +316,8 @@ void Parser::parseKernel(const json &object) {
     else
       fail(where + " needs a truth value 'persistent'");
   }
+  constexpr int64_t maxCluster = 8; // on every chip that has clusters
+  kernel.cluster = getInt(object, "cluster", where, 1, maxCluster, 1);
   const json *parameters = find(object, "parameters");
   if (!parameters || !parameters->is_array()) {
     fail(where + " needs a list 'parameters'");

@@ -159,6 +159,7 @@ static Result<LoadedKernel> loadKernel(const Driver &driver,
   if (Status status = driver.check(result, "load kernel '" + kernel.name + "'");
       !status.ok())
     return status;
+  loaded.maxBlocks -= loaded.maxBlocks % static_cast<int>(kernel.cluster);
   return loaded;
 }
 

@@ -136,6 +136,16 @@ struct CommandLine {
       cl::desc("Measured schedules of a GPU (default: those that come with the "
                "compiler; none: no table)"),
       cl::value_desc("FILE.json|none"), cl::cat(compile)};
+  cl::opt<int64_t> cluster{
+      "cluster",
+      cl::desc("Blocks that copy keys and values to each other, with teams, 1 "
+               "or 2 (default: 1)"),
+      cl::value_desc("N"), cl::init(0), cl::cat(compile)};
+  cl::opt<std::string> store{
+      "store",
+      cl::desc("How teams store results: from registers, or through shared "
+               "memory (default: registers)"),
+      cl::value_desc("registers|shared"), cl::cat(compile)};
   cl::opt<std::string> ptxas{
       "ptxas",
       cl::desc("The assembler of the CUDA toolkit (default: from $PATH, "
@@ -238,6 +248,8 @@ static llvm::Error checkForTarget(const ToolOptions &options) {
       {!compiler.pipeline.scheduleTable.empty(), "--schedule-table", false,
        true, false},
       {emits(EmitKind::Schedules), "--emit=schedules", false, true, false},
+      {compiler.pipeline.cluster != 0, "--cluster", false, true, false},
+      {!compiler.pipeline.store.empty(), "--store", false, true, false},
       {!options.assembler.path.empty(), "--ptxas", false, true, false},
       {!options.assembler.use, "--no-ptxas", false, true, false},
       {!options.fallback, "--no-fallback", false, true, false}};
@@ -290,6 +302,7 @@ static llvm::Error checkCombination(const ToolOptions &options,
         {pipeline.warps, "--warps"},
         {pipeline.stages, "--stages"},
         {pipeline.teams, "--teams"},
+        {pipeline.cluster, "--cluster"},
         {options.dynamicDim, "--dynamic-dim"}})
     if (value < 0)
       return makeError("option '" + name +
@@ -319,6 +332,8 @@ llvm::Expected<ToolOptions> mlir::diffattn::parseOptions(int argc,
   pipeline.teams = line.teams;
   pipeline.order = line.order;
   pipeline.scheduleTable = line.scheduleTable;
+  pipeline.store = line.store;
+  pipeline.cluster = line.cluster;
   options.compiler.entry = line.entry;
   options.compiler.from = line.from;
   if (line.to.getNumOccurrences())

@@ -132,6 +132,9 @@ TEST(Manifest, SaysWhatIsWrong) {
             "kernel 'kernel0' takes an argument that does not exist");
   EXPECT_EQ(getError("\"threads\": 128", "\"threads\": 1, \"persistent\": 1"),
             "kernel 'kernel0' needs a truth value 'persistent'");
+  EXPECT_EQ(getError("\"threads\": 128", "\"threads\": 1, \"cluster\": 9"),
+            "kernel 'kernel0' needs an integer 'cluster' of at least 1 and at "
+            "most 8");
   EXPECT_EQ(
       getError("[2, 0]", "[2, 4]"),
       "a precondition refers to dimension 4 of argument 2, which does not "

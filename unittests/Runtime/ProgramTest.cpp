@@ -310,6 +310,19 @@ TEST_F(ProgramTest, LaunchesPersistentBlocksOnceForAMultiprocessor) {
   EXPECT_EQ(getFakeCuda().count("cuDeviceGetAttribute"), 0u);
 }
 
+TEST_F(ProgramTest, LaunchesWholeClusters) {
+  auto program = loadOne(replaced(manifestText, "\"threads\": 128",
+                                  "\"threads\": 128, \"persistent\": true, "
+                                  "\"cluster\": 8"));
+  ASSERT_TRUE(program);
+  for (int64_t queries : {64, 5000})
+    ASSERT_TRUE(launch(*program, Arguments(2, queries)).ok());
+  ASSERT_EQ(getFakeCuda().launches.size(), 2u);
+  EXPECT_EQ(getFakeCuda().launches[0].blocks, 8u);
+  // 132 multiprocessors hold 16 clusters.
+  EXPECT_EQ(getFakeCuda().launches[1].blocks, 128u);
+}
+
 TEST_F(ProgramTest, RefusesGridsThatDoNotFit) {
   auto program = loadOne(manifestText);
   Arguments arguments(int64_t(1) << 40, int64_t(1) << 40);

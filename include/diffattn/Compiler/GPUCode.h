@@ -53,6 +53,8 @@ struct GPUKernel {
   ArrayAttr grid;
   /// Whether it has at most a block for each multiprocessor.
   bool isPersistent;
+  /// Blocks that run together.
+  int64_t cluster = 1;
   /// What it takes: memrefs, then tensor maps of some of them, then counters.
   std::vector<KernelParameter> parameters;
   std::vector<KernelTensorMap> maps;

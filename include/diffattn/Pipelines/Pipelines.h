@@ -35,6 +35,10 @@ struct PipelineSettings {
   /// Whether threads access one element of an argument at a time, so that it
   /// may lie anywhere.
   bool elementwise = false;
+  /// How teams store results: "registers", "shared", or empty.
+  std::string store = {};
+  /// Blocks that copy keys and values to each other.
+  int64_t cluster = 0;
   /// A file of measured schedules, "none", or empty for the one that comes with
   /// the compiler.
   std::string scheduleTable = {};
@@ -98,6 +102,16 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("How teams share the matrix unit: overlap, turns or "
                      "sections; empty lets the target decide"),
       llvm::cl::init("")};
+  Option<std::string> store{
+      *this, "store",
+      llvm::cl::desc("How teams store results: from registers or through "
+                     "shared memory (shared); empty is registers"),
+      llvm::cl::init("")};
+  Option<int64_t> cluster{
+      *this, "cluster",
+      llvm::cl::desc("Blocks that copy keys and values to each other, with "
+                     "teams, 1 or 2; 0 is 1"),
+      llvm::cl::init(0)};
 
   Option<bool> elementwise{
       *this, "elementwise",
@@ -114,6 +128,8 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
     PipelineSettings settings = {target, queryTile, pairs, keyTile,
                                  warps,  stages,    teams, order};
     settings.elementwise = elementwise;
+    settings.store = store;
+    settings.cluster = cluster;
     settings.scheduleTable = scheduleTable;
     return settings;
   }

@@ -92,6 +92,8 @@ struct KernelDescription {
   std::vector<GridFactor> grid;
   /// Launched with at most one block for each multiprocessor.
   bool isPersistent = false;
+  /// Blocks run in groups of so many, by what the image says.
+  unsigned cluster = 1;
   /// In the order in which the kernel takes them.
   std::vector<KernelParameter> parameters;
 };

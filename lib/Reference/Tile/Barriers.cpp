@@ -172,7 +172,8 @@ static LogicalResult countArrival(Machine &machine, Operation *op,
 
 static LogicalResult executeArrive(Machine &machine, tile::ArriveOp op) {
   // Once for the team, by its first thread.
-  if (machine.getRank() % tile::teamWarps != 0)
+  if (!op->getParentOfType<tile::ElectedOp>() &&
+      machine.getRank() % tile::teamWarps != 0)
     return success();
   return countArrival(machine, op, op.getBarriers(), op.getIndex(), 0);
 }

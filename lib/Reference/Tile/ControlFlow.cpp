@@ -85,7 +85,7 @@ std::optional<LogicalResult> Machine::executeControlFlow(Operation *op) {
         return success();
       })
       .Case([&](tile::ElectedOp elected) {
-        if (getRank() % tile::teamWarps == 0)
+        if (getRank() % tile::teamWarps == elected.getWarp())
           enterRegion(elected.getBody());
         return success();
       })

@@ -167,9 +167,9 @@ static LogicalResult readElement(Machine &machine, Operation *op,
   return success();
 }
 
-static LogicalResult writeElement(Machine &machine, Operation *op,
-                                  const GlobalView &view,
-                                  ArrayRef<int64_t> index, Slot value) {
+LogicalResult reference::writeElement(Machine &machine, Operation *op,
+                                      const GlobalView &view,
+                                      ArrayRef<int64_t> index, Slot value) {
   FailureOr<int64_t> position = getPlace(machine, op, "writes", view, index);
   if (failed(position))
     return failure();

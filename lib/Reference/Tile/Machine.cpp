@@ -62,6 +62,10 @@ LogicalResult Machine::prepare() {
                             " warps, but got " + Twine(numWarps));
   if (kernel.getBody().getNumArguments() != kernel.getNumArguments())
     return fail(kernel, "has memory attributions; the tile dialect has alloc");
+  if (auto cluster = kernel->getAttrOfType<IntegerAttr>(tile::attr::cluster);
+      cluster && cluster.getInt() != 1)
+    return fail(kernel, "runs in clusters of " + Twine(cluster.getInt()) +
+                            " blocks, which the interpreter does not model");
   // Placed buffers lie where the pass put them, others behind them.
   SmallVector<tile::AllocOp> unplaced;
   WalkResult walk = kernel.walk([&](tile::AllocOp op) {
@@ -285,6 +289,8 @@ LogicalResult Machine::checkEnd() {
     if (llvm::any_of(worker.groups,
                      [](const CopyGroup &group) { return !group.empty(); }))
       return fail(kernel, "ends with copies under way");
+    if (memory->getNumStores(worker.number))
+      return fail(kernel, "ends with tensor stores that no store_wait follows");
     for (auto [team, count] : llvm::enumerate(products))
       if (worker.number / tile::teamWarps == team &&
           memory->getKnown(worker.number, memory->getMatrixUnit(team)) < count)

@@ -253,7 +253,7 @@ MaybeResult executeRegisterOp(Machine &machine, Operation *op);
 MaybeResult executeBarrierOp(Machine &machine, Operation *op);
 /// team_barrier, dot_async, dot_wait, warp_any.
 MaybeResult executeTeamOp(Machine &machine, Operation *op);
-/// tensor_copy.
+/// tensor_copy, tensor_store, store_wait.
 MaybeResult executeTensorCopyOp(Machine &machine, Operation *op);
 
 /// "'diffattn_tile.wait' in line 12".
@@ -276,6 +276,11 @@ FailureOr<Tensor> readBuffer(Machine &machine, Operation *op,
                              const SharedBuffer &buffer,
                              ArrayRef<int64_t> offsets,
                              ArrayRef<int64_t> shape);
+
+/// Writes one element; the index lies within the view.
+LogicalResult writeElement(Machine &machine, Operation *op,
+                           const GlobalView &view, ArrayRef<int64_t> index,
+                           Slot value);
 
 /// lhs * rhs + acc, rounded to f32.
 Tensor multiply(const Tensor &lhs, const Tensor &rhs, const Tensor &acc,

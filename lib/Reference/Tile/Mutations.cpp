@@ -41,6 +41,12 @@ static SmallVector<Change> getChanges(Operation *op) {
                          wait.setPending(wait.getPending() + 1);
                        })};
       })
+      .Case([&](tile::StoreWaitOp) {
+        return Changes{removed, weakened([](Operation *op) {
+                         auto wait = cast<tile::StoreWaitOp>(op);
+                         wait.setPending(wait.getPending() + 1);
+                       })};
+      })
       // Half of the bytes: the phase ends while copies are under way.
       .Case([&](tile::ExpectOp) {
         return Changes{removed, weakened([](Operation *op) {

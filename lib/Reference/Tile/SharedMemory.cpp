@@ -111,6 +111,10 @@ SharedMemory::Error SharedMemory::checkFenced(unsigned warp, int64_t address,
 
 SharedMemory::Error SharedMemory::checkWrite(unsigned warp, int64_t address,
                                              int64_t size) {
+  for (const StoreRead &store : stores)
+    if (address < store.address + store.size && store.address < address + size)
+      return "which a tensor store of " + name(store.warp) +
+             " may still be reading: no store_wait since";
   for (int64_t i = address; i < address + size; ++i) {
     const Cell &cell = cells[i];
     if (cell.state == State::Copying)
@@ -189,5 +193,36 @@ void SharedMemory::endCopy(unsigned agent, uint32_t time, int64_t address,
     memory[address + i] = byte;
     Cell &cell = cells[address + i];
     cell = {State::Written, uint16_t(agent), time, numFences, cell.owner};
+  }
+}
+
+SharedMemory::Error SharedMemory::readForStore(unsigned warp, int64_t address,
+                                               MutableArrayRef<char> bytes,
+                                               int64_t owner) const {
+  if (Error error = checkRead(warp, address, bytes.size(), owner))
+    return error;
+  if (Error error = checkFenced(warp, address, bytes.size()))
+    return error;
+  // Nobody may write there meanwhile: it might as well have been read now.
+  llvm::copy(ArrayRef(memory).slice(address, bytes.size()), bytes.begin());
+  return std::nullopt;
+}
+
+int64_t SharedMemory::getNumStores(unsigned warp) const {
+  return llvm::count_if(
+      stores, [&](const StoreRead &store) { return store.warp == warp; });
+}
+
+void SharedMemory::endStores(unsigned warp, int64_t pending) {
+  int64_t count = getNumStores(warp) - pending;
+  for (auto it = stores.begin(); count > 0;) {
+    if (it->warp != warp) {
+      ++it;
+      continue;
+    }
+    for (int64_t i = it->address; i < it->address + it->size; ++i)
+      lastRead(i, warp) = clocks[warp][warp] + 1;
+    it = stores.erase(it);
+    --count;
   }
 }

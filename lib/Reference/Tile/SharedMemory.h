@@ -87,6 +87,20 @@ public:
   void endCopy(unsigned agent, uint32_t time, int64_t address,
                ArrayRef<char> bytes);
 
+  //===--------------------------------------------------------------------===//
+  // Tensor stores: they read until the warp that started them has waited.
+  //===--------------------------------------------------------------------===//
+
+  /// What a store of `warp` finds.
+  Error readForStore(unsigned warp, int64_t address,
+                     MutableArrayRef<char> bytes, int64_t owner) const;
+  void beginStore(unsigned warp, int64_t address, int64_t size) {
+    stores.push_back({warp, address, size});
+  }
+  /// All but the last `pending` stores of the warp have read.
+  void endStores(unsigned warp, int64_t pending);
+  int64_t getNumStores(unsigned warp) const;
+
 private:
   enum class State : uint8_t { Undefined, Copying, Written };
   struct Cell {
@@ -116,6 +130,12 @@ private:
   std::vector<Cell> cells;
   std::vector<uint32_t> reads;
   std::vector<Clock> clocks;
+  /// Stores under way.
+  struct StoreRead {
+    unsigned warp;
+    int64_t address, size;
+  };
+  std::vector<StoreRead> stores;
   /// By kind and warp.
   std::vector<Moment> fences[2];
   uint32_t numFences = 0;

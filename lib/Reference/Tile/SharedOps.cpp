@@ -70,6 +70,14 @@ static LogicalResult executeSlot(Machine &machine, tile::SlotOp op) {
   return success();
 }
 
+static LogicalResult executeReuse(Machine &machine, tile::ReuseOp op) {
+  SharedBuffer buffer = getBuffer(machine, op.getSource());
+  buffer.type = op.getResult().getType();
+  buffer.identity = ~buffer.identity;
+  machine.set(op.getResult(), buffer);
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Asynchronous copies
 //===----------------------------------------------------------------------===//
@@ -273,6 +281,7 @@ MaybeResult reference::executeSharedOp(Machine &machine, Operation *op) {
   return llvm::TypeSwitch<Operation *, MaybeResult>(op)
       .Case([&](tile::AllocOp alloc) { return executeAlloc(machine, alloc); })
       .Case([&](tile::SlotOp slot) { return executeSlot(machine, slot); })
+      .Case([&](tile::ReuseOp reuse) { return executeReuse(machine, reuse); })
       .Case([&](tile::AsyncCopyOp copy) {
         return executeAsyncCopy(machine, copy);
       })

@@ -53,7 +53,7 @@ bool reference::isWritten(gpu::GPUFuncOp kernel, unsigned parameter) {
   SmallVector<Value> views = {kernel.getArgument(parameter)};
   while (!views.empty())
     for (Operation *user : views.pop_back_val().getUsers()) {
-      if (isa<tile::StoreOp>(user))
+      if (isa<tile::StoreOp, tile::TensorStoreOp>(user))
         return true;
       for (Value result : user->getResults())
         if (isa<MemRefType>(result.getType()))

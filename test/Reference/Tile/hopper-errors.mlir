@@ -53,6 +53,18 @@
 // REDEFINE: %{kernel} = written_differently
 // RUN: %{run} 2>&1 | FileCheck %s --check-prefix=WRITTEN-DIFFERENTLY
 // RUN: %{run} --seed=1 2>&1 | FileCheck %s --check-prefix=WRITTEN-DIFFERENTLY
+// REDEFINE: %{kernel} = store_left
+// RUN: %{run} 2>&1 | FileCheck %s --check-prefix=STORE-LEFT
+// RUN: %{run} --seed=1 2>&1 | FileCheck %s --check-prefix=STORE-LEFT
+// REDEFINE: %{kernel} = store_not_fenced
+// RUN: %{run} 2>&1 | FileCheck %s --check-prefix=STORE-NOT-FENCED
+// RUN: %{run} --seed=1 2>&1 | FileCheck %s --check-prefix=STORE-NOT-FENCED
+// REDEFINE: %{kernel} = store_reads
+// RUN: %{run} 2>&1 | FileCheck %s --check-prefix=STORE-READS
+// RUN: %{run} --seed=1 2>&1 | FileCheck %s --check-prefix=STORE-READS
+// REDEFINE: %{kernel} = reuse_mixes
+// RUN: %{run} 2>&1 | FileCheck %s --check-prefix=REUSE-MIXES
+// RUN: %{run} --seed=1 2>&1 | FileCheck %s --check-prefix=REUSE-MIXES
 
 #acc = #diffattn_tile.fragment<register = [d1*2, d0*2:8, d1*8:8], lane = [d1*4:2, d0*8], warp = [d0*4:16]>
 #rows = #diffattn_tile.shared<[d1*64, d0*64], swizzle = 128>
@@ -298,6 +310,74 @@ gpu.module @kernels {
       %number = arith.sitofp %team : i32 to f32
       %values = diffattn_tile.splat %number : f32 -> !acc
       diffattn_tile.store %values, %out : !acc, !out
+    }
+    gpu.return
+  }
+
+  // STORE-LEFT: 'gpu.func' op ends with tensor stores that no store_wait follows
+  gpu.func @store_left(%in: !in, %map: !map) kernel attributes {
+      diffattn_tile.warps = 4 : i64, diffattn_tile.grid = [{constant = 1 : i64}]} {
+    %c0 = arith.constant 0 : i32
+    %b = diffattn_tile.alloc : !tile
+    %v = diffattn_tile.load %in : !in -> !values
+    diffattn_tile.local_store %v, %b : !values, !tile
+    diffattn_tile.fence async_proxy
+    diffattn_tile.team_barrier
+    diffattn_tile.elected {
+      diffattn_tile.tensor_store %b into %map[%c0, %c0] dims [0, 1] : !tile, !map
+    }
+    gpu.return
+  }
+
+  // STORE-NOT-FENCED: 'diffattn_tile.tensor_store' op reads element ({{[0-9]+x[0-9]+}}) of the buffer allocated in line {{[0-9]+}}, which warp 0 wrote without a fence async_proxy since
+  gpu.func @store_not_fenced(%in: !in, %map: !map) kernel attributes {
+      diffattn_tile.warps = 4 : i64, diffattn_tile.grid = [{constant = 1 : i64}]} {
+    %c0 = arith.constant 0 : i32
+    %b = diffattn_tile.alloc : !tile
+    %v = diffattn_tile.load %in : !in -> !values
+    diffattn_tile.local_store %v, %b : !values, !tile
+    diffattn_tile.team_barrier
+    diffattn_tile.elected {
+      diffattn_tile.tensor_store %b into %map[%c0, %c0] dims [0, 1] : !tile, !map
+      diffattn_tile.store_wait 0
+    }
+    gpu.return
+  }
+
+  // The barrier comes before the wait.
+  // STORE-READS: 'diffattn_tile.local_store' op overwrites element ({{[0-9]+x[0-9]+}}) of the buffer allocated in line {{[0-9]+}}, which {{a tensor store of warp 0 may still be reading: no store_wait since|warp 0 may still be reading: no barrier since}}
+  gpu.func @store_reads(%in: !in, %map: !map) kernel attributes {
+      diffattn_tile.warps = 4 : i64, diffattn_tile.grid = [{constant = 1 : i64}]} {
+    %c0 = arith.constant 0 : i32
+    %b = diffattn_tile.alloc : !tile
+    %v = diffattn_tile.load %in : !in -> !values
+    diffattn_tile.local_store %v, %b : !values, !tile
+    diffattn_tile.fence async_proxy
+    diffattn_tile.team_barrier
+    diffattn_tile.elected {
+      diffattn_tile.tensor_store %b into %map[%c0, %c0] dims [0, 1] : !tile, !map
+    }
+    diffattn_tile.team_barrier
+    diffattn_tile.elected {
+      diffattn_tile.store_wait 0
+    }
+    diffattn_tile.local_store %v, %b : !values, !tile
+    gpu.return
+  }
+
+  // REUSE-MIXES: 'diffattn_tile.tensor_store' op reads element (0x0) of the buffer allocated in line {{[0-9]+}}, where another buffer has been written since
+  gpu.func @reuse_mixes(%in: !in, %map: !map) kernel attributes {
+      diffattn_tile.warps = 4 : i64, diffattn_tile.grid = [{constant = 1 : i64}]} {
+    %c0 = arith.constant 0 : i32
+    %b = diffattn_tile.alloc : !tile
+    %other = diffattn_tile.reuse %b : !tile -> !tile
+    %v = diffattn_tile.load %in : !in -> !values
+    diffattn_tile.local_store %v, %b : !values, !tile
+    diffattn_tile.fence async_proxy
+    diffattn_tile.team_barrier
+    diffattn_tile.elected {
+      diffattn_tile.tensor_store %other into %map[%c0, %c0] dims [0, 1] : !tile, !map
+      diffattn_tile.store_wait 0
     }
     gpu.return
   }

@@ -34,6 +34,17 @@
 // REDEFINE: %{order} = --order=sections
 // RUN: %{make}
 // RUN: %{run} --schedules=3
+// Results through the slots of queries.
+// REDEFINE: %{order} = --order=overlap --store=shared
+// RUN: %{make}
+// RUN: %{run} --schedules=3
+// RUN: FileCheck %s --check-prefix=SHARED --input-file=%t.kernel.mlir
+// SHARED: diffattn_tile.tensor_store
+// SHARED: diffattn_tile.reuse
+// REDEFINE: %{keys} = 70
+// RUN: %{make}
+// RUN: %{run} --blocks=1 --mutate-synchronization | FileCheck %s --check-prefix=SHORT
+// REDEFINE: %{keys} = 250
 // Maxima that move so far, of some warps, that what was computed before anyone
 // looked is infinite; a warp that overlooks it is noticed.
 // REDEFINE: %{mask} = mask<causal> scale(32.0)

@@ -20,6 +20,33 @@
 using namespace mlir;
 using namespace mlir::diffattn;
 
+/// Each left out or given, in this order:
+/// (`, order =` "name")? (`, cluster =` n)?
+static ParseResult parseOfTeams(AsmParser &parser, StringAttr &order,
+                                std::optional<int64_t> &cluster) {
+  while (succeeded(parser.parseOptionalComma())) {
+    if (!order && !cluster && succeeded(parser.parseOptionalKeyword("order"))) {
+      if (parser.parseEqual() || parser.parseAttribute(order))
+        return failure();
+      continue;
+    }
+    if (cluster)
+      return parser.emitError(parser.getCurrentLocation(), "expected '>'");
+    if (parser.parseKeyword("cluster") || parser.parseEqual() ||
+        parser.parseInteger(cluster.emplace()))
+      return failure();
+  }
+  return success();
+}
+
+static void printOfTeams(AsmPrinter &printer, StringAttr order,
+                         std::optional<int64_t> cluster) {
+  if (order)
+    printer << ", order = " << order;
+  if (cluster)
+    printer << ", cluster = " << *cluster;
+}
+
 #include "diffattn/Dialect/DiffAttn/IR/DiffAttnDialect.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
@@ -120,13 +147,11 @@ void MaskAttr::print(AsmPrinter &printer) const {
 // ScheduleAttr
 //===----------------------------------------------------------------------===//
 
-LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   int64_t queryTile, int64_t pairs,
-                                   int64_t keyTile,
-                                   std::optional<int64_t> warps,
-                                   std::optional<int64_t> stages,
-                                   std::optional<int64_t> teams,
-                                   StringAttr order) {
+LogicalResult ScheduleAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, int64_t queryTile,
+    int64_t pairs, int64_t keyTile, std::optional<int64_t> warps,
+    std::optional<int64_t> stages, std::optional<int64_t> teams,
+    StringAttr order, std::optional<int64_t> cluster) {
   // Tiles are buffers; a bound keeps absurd sizes from reaching an allocator.
   constexpr int64_t maxTile = 1 << 16;
   // A block has at most 1024 threads on every GPU so far.
@@ -152,5 +177,10 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expects order to be \"overlap\", \"turns\" or "
                           "\"sections\", but got "
                        << order;
+  if (cluster && !teams)
+    return emitError() << "expects teams with a cluster";
+  if (cluster && *cluster != 1 && *cluster != 2)
+    return emitError() << "expects a cluster of 1 or 2 blocks, but got "
+                       << *cluster;
   return success();
 }

@@ -173,19 +173,24 @@ static FailureOr<Decision> decideByTable(AttentionOp op,
 
 static LogicalResult assignForGPU(AttentionOp op, const GPUTarget &target,
                                   const GPUProblem &problem,
-                                  const Decision &decision, int64_t rank) {
+                                  const Decision &decision, int64_t rank,
+                                  std::optional<int64_t> cluster) {
   llvm::Expected<GPUScheduleChoice> choice =
       chooseSchedule(target, problem, decision.fixed, rank, decision.first);
   if (!choice)
     return op.emitOpError() << llvm::toString(choice.takeError());
   const GPUSchedule &schedule = choice->schedule;
+  if (cluster && !schedule.teams)
+    return op.emitOpError("expects a schedule with teams for a cluster of ")
+           << *cluster << " blocks, which GPU target '" << target.name
+           << "' does not have here";
   op.setScheduleAttr(ScheduleAttr::get(
       op.getContext(), schedule.queryTile, schedule.pairs, schedule.keyTile,
       schedule.warps, schedule.stages,
       schedule.teams ? std::optional(schedule.teams) : std::nullopt,
-      schedule.order.empty()
-          ? StringAttr()
-          : StringAttr::get(op.getContext(), schedule.order)));
+      schedule.order.empty() ? StringAttr()
+                             : StringAttr::get(op.getContext(), schedule.order),
+      cluster));
   const GPUResources &resources = choice->resources;
   remark::passed(op.getLoc(),
                  remark::RemarkOpts::name("schedule").category(passName))
@@ -246,6 +251,7 @@ private:
           {"warps", warps},
           {"stages", stages},
           {"teams", teams},
+          {"cluster", cluster},
           {"rank", rank}})
       if (value < 0)
         return getOperation().emitError()
@@ -256,6 +262,7 @@ private:
     for (auto [name, given] : {std::pair<StringRef, bool>("warps", warps != 0),
                                {"stages", stages != 0},
                                {"teams", teams != 0},
+                               {"cluster", cluster != 0},
                                {"rank", rank != 0},
                                {"schedule-table", !scheduleTable.empty()}})
       if (given && !description.isGPU())
@@ -284,14 +291,18 @@ private:
       return op.emitOpError("has a schedule option that ");
     };
     auto orOne = [](int64_t size) { return size ? size : 1; };
-    // An order is one of teams, and those have four warps.
-    bool hasTeams = teams || !order.empty();
+    // An order and a cluster are of teams, and those have four warps.
+    bool hasTeams = teams || !order.empty() || cluster;
+    std::optional<int64_t> clusterSize;
+    if (cluster)
+      clusterSize = cluster;
     StringAttr orderAttr =
         order.empty() ? StringAttr() : StringAttr::get(op.getContext(), order);
     if (failed(ScheduleAttr::verify(
             checked, orOne(queryTile), orOne(pairs), orOne(keyTile),
             hasTeams && !warps ? 4 : orOne(warps), orOne(stages),
-            hasTeams ? std::optional(orOne(teams)) : std::nullopt, orderAttr)))
+            hasTeams ? std::optional(orOne(teams)) : std::nullopt, orderAttr,
+            clusterSize)))
       return failure();
     if (gpu) {
       FailureOr<GPUProblem> problem = getGPUProblem(op, *gpu);
@@ -309,7 +320,9 @@ private:
         decision = decideByTable(op, *gpu, *problem, table);
       if (failed(decision))
         return failure();
-      return assignForGPU(op, *gpu, *problem, *decision, rank);
+      if (present && !cluster)
+        clusterSize = present->getCluster();
+      return assignForGPU(op, *gpu, *problem, *decision, rank, clusterSize);
     }
     assignForCPU(op, llvm::cast<CPUTarget>(description), queryTile, pairs,
                  keyTile);

@@ -149,6 +149,17 @@ static bool areRuns(FragmentAttr layout, BufferType buffer,
          (offsets.empty() || offsets[dim] % width == 0);
 }
 
+std::optional<MatrixAccess>
+mlir::diffattn::tile::getStoreMatrixAccess(LocalStoreOp store,
+                                           BufferType buffer) {
+  if (!store->getParentOfType<RolesOp>())
+    return std::nullopt;
+  RankedTensorType type = store.getValue().getType();
+  auto access = getMatrixAccess(type, buffer,
+                                SmallVector<int64_t>(type.getRank(), 0));
+  return access && !access->transposed ? access : std::nullopt;
+}
+
 SharedAccess mlir::diffattn::tile::getVectorAccess(RankedTensorType tensor,
                                                    BufferType buffer,
                                                    ArrayRef<int64_t> offsets) {
@@ -237,6 +248,8 @@ mlir::diffattn::tile::getSharedAccess(Operation *op, BufferType slot) {
         RankedTensorType type = store.getValue().getType();
         if (!getLayout(type))
           return std::nullopt;
+        if (auto matrices = getStoreMatrixAccess(store, slot))
+          return *matrices;
         return getVectorAccess(type, slot, {});
       })
       .Case([&](AsyncCopyOp copy) -> Access {

@@ -116,6 +116,13 @@ static LogicalResult verifyTurn(Operation *op) {
   return success();
 }
 
+LogicalResult ClusterBarrierOp::verify() {
+  if ((*this)->getParentOfType<RolesOp>() ||
+      (*this)->getParentOfType<ElectedOp>())
+    return emitOpError("is for all threads of the block, but in a role");
+  return success();
+}
+
 LogicalResult TakeTurnOp::verify() { return verifyTurn(*this); }
 LogicalResult PassTurnOp::verify() { return verifyTurn(*this); }
 
@@ -139,46 +146,79 @@ LogicalResult ElectedOp::verify() {
 // Tensor copies
 //===----------------------------------------------------------------------===//
 
-LogicalResult TensorCopyOp::verify() {
-  TensorMapType map = getSource().getType();
-  BufferType dest = getDest().getType();
+/// A box of `map` after the other makes up `buffer`, as `dims` says.
+static LogicalResult verifyBoxes(Operation *op, TensorMapType map,
+                                 ValueRange coordinates, ArrayRef<int64_t> dims,
+                                 BufferType buffer) {
   int64_t rank = map.getBox().size();
-  if (failed(verifySlot(*this, dest)))
+  if (failed(verifySlot(op, buffer)))
     return failure();
-  if (!(*this)->getParentOfType<ElectedOp>())
-    return emitOpError("expects to be run by one thread, in "
-                       "diffattn_tile.elected");
-  if (static_cast<int64_t>(getCoordinates().size()) != rank)
-    return emitOpError("expects ")
-           << rank << " coordinates, but got " << getCoordinates().size();
-  if (dest.getElementType() != map.getElementType() ||
-      dest.getLayout().getSwizzle() != map.getSwizzle())
-    return emitOpError("expects the element type and swizzle of ")
-           << map << ", but got " << dest;
+  if (!op->getParentOfType<ElectedOp>())
+    return op->emitOpError("expects to be run by one thread, in "
+                           "diffattn_tile.elected");
+  if (static_cast<int64_t>(coordinates.size()) != rank)
+    return op->emitOpError("expects ")
+           << rank << " coordinates, but got " << coordinates.size();
+  if (buffer.getElementType() != map.getElementType() ||
+      buffer.getLayout().getSwizzle() != map.getSwizzle())
+    return op->emitOpError("expects the element type and swizzle of ")
+           << map << ", but got " << buffer;
   // Digits of one box in memory, innermost first.
   Digits box;
   SmallVector<int64_t> seen(rank, 0);
-  if (getDims().size() != dest.getShape().size())
-    return emitOpError("expects dims for ")
-           << dest.getRank() << " dimensions, but got " << getDims().size();
-  for (int64_t dim : getDims())
+  if (dims.size() != buffer.getShape().size())
+    return op->emitOpError("expects dims for ")
+           << buffer.getRank() << " dimensions, but got " << dims.size();
+  for (int64_t dim : dims)
     if (dim < 0 || dim >= rank || seen[dim]++)
-      return emitOpError("expects dims to be different dimensions of the map, "
-                         "but got ")
+      return op->emitOpError("expects dims to be different dimensions of the "
+                             "map, but got ")
              << dim;
   for (int64_t dim = rank - 1; dim >= 0; --dim) {
-    auto it = llvm::find(getDims(), dim);
-    if (it != getDims().end())
-      box.push_back({it - getDims().begin(), map.getBox()[dim], 1});
+    auto it = llvm::find(dims, dim);
+    if (it != dims.end())
+      box.push_back({it - dims.begin(), map.getBox()[dim], 1});
     else if (map.getBox()[dim] != 1)
-      return emitOpError("expects a box of size 1 along dimension ")
+      return op->emitOpError("expects a box of size 1 along dimension ")
              << dim << " of the map, which the buffer does not have";
   }
-  auto parts = split(dest.getLayout().getDigits(), getNumIndices(box));
+  auto parts = split(buffer.getLayout().getDigits(), getNumIndices(box));
   if (!parts || parts->first != normalize(box))
-    return emitOpError("expects a layout whose innermost digits are those of a "
-                       "box of ")
-           << map << ", but got " << dest.getLayout();
+    return op->emitOpError("expects a layout whose innermost digits are those "
+                           "of a box of ")
+           << map << ", but got " << buffer.getLayout();
+  return success();
+}
+
+LogicalResult TensorCopyOp::verify() {
+  if (failed(verifyBoxes(*this, getSource().getType(), getCoordinates(),
+                         getDims(), getDest().getType())))
+    return failure();
+  if (static_cast<bool>(getRank()) != getCluster().has_value())
+    return emitOpError("expects rank and cluster together or neither");
+  if (!getCluster())
+    return success();
+  int64_t elements = 1;
+  for (int64_t size : getSource().getType().getBox())
+    elements *= size;
+  Digits boxes =
+      split(getDest().getType().getLayout().getDigits(), elements)->second;
+  if (boxes.empty() || *getCluster() < 1 ||
+      boxes.front().extent % *getCluster())
+    return emitOpError("expects boxes in groups of ")
+           << *getCluster() << " along one dimension";
+  return success();
+}
+
+LogicalResult TensorStoreOp::verify() {
+  return verifyBoxes(*this, getDest().getType(), getCoordinates(), getDims(),
+                     getSource().getType());
+}
+
+LogicalResult StoreWaitOp::verify() {
+  if (!(*this)->getParentOfType<ElectedOp>())
+    return emitOpError("expects to be run by one thread, in "
+                       "diffattn_tile.elected");
   return success();
 }
 

@@ -203,6 +203,17 @@ LogicalResult LocalLoadOp::verify() {
                     getResult().getType());
 }
 
+LogicalResult ReuseOp::verify() {
+  BufferType source = getSource().getType(), result = getResult().getType();
+  if (failed(verifySlot(*this, source)))
+    return failure();
+  if (result.getTotalBytes() > source.getTotalBytes())
+    return emitOpError("expects a result of at most ")
+           << source.getTotalBytes() << " bytes, but " << result << " has "
+           << result.getTotalBytes();
+  return success();
+}
+
 LogicalResult LocalStoreOp::verify() {
   BufferType dest = getDest().getType();
   if (failed(verifySlot(*this, dest)))

@@ -51,12 +51,14 @@ private:
 
 } // namespace
 
-/// Everything that refers to a buffer or to a slot of it.
-static void collectUsers(Value buffer, SmallVectorImpl<Operation *> &users) {
+/// Everything that refers to a buffer or to a slot of it, also as another buffer
+/// if `reused`.
+static void collectUsers(Value buffer, bool reused,
+                         SmallVectorImpl<Operation *> &users) {
   for (Operation *user : buffer.getUsers()) {
     users.push_back(user);
-    if (auto slot = dyn_cast<SlotOp>(user))
-      collectUsers(slot.getResult(), users);
+    if (isa<SlotOp>(user) || (reused && isa<ReuseOp>(user)))
+      collectUsers(user->getResult(0), reused, users);
   }
 }
 
@@ -69,7 +71,7 @@ static SmallVector<Lifetime> getLifetimes(gpu::GPUFuncOp kernel) {
   Block &body = kernel.getBody().front();
   kernel.walk([&](AllocOp alloc) {
     SmallVector<Operation *> users;
-    collectUsers(alloc.getBuffer(), users);
+    collectUsers(alloc.getBuffer(), /*reused=*/true, users);
     Lifetime lifetime = {alloc, nullptr, nullptr};
     for (Operation *user : users) {
       user = body.findAncestorOpInBlock(*user);
@@ -99,14 +101,14 @@ namespace {
 /// The accesses to one buffer, counted for any layout of it.
 class BankCheck {
 public:
-  explicit BankCheck(AllocOp alloc) : alloc(alloc) {
-    collectUsers(alloc.getBuffer(), users);
+  explicit BankCheck(TypedValue<BufferType> buffer) : buffer(buffer) {
+    collectUsers(buffer, /*reused=*/false, users);
   }
   /// Says how many conflicts there are. Fails if another swizzle has none.
   LogicalResult run();
 
 private:
-  BufferType getSlotType() { return alloc.getBuffer().getType().getSlotType(); }
+  BufferType getSlotType() { return buffer.getType().getSlotType(); }
   /// The accesses of a warp, as instructions, and their conflicts.
   struct Count {
     int64_t accesses = 0, conflicts = 0;
@@ -117,7 +119,7 @@ private:
   /// A swizzle without conflicts, the nearest to that of the buffer.
   std::optional<int64_t> findSwizzle();
 
-  AllocOp alloc;
+  TypedValue<BufferType> buffer;
   SmallVector<Operation *> users;
 };
 
@@ -158,8 +160,8 @@ std::optional<int64_t> BankCheck::findSwizzle() {
   });
   for (int64_t swizzle : swizzles) {
     auto other =
-        SharedAttr::get(alloc.getContext(), layout.getDigits(), swizzle);
-    if (count(BufferType::get(alloc.getContext(), 1, slot.getShape(),
+        SharedAttr::get(slot.getContext(), layout.getDigits(), swizzle);
+    if (count(BufferType::get(slot.getContext(), 1, slot.getShape(),
                               slot.getElementType(), other))
             .conflicts == 0)
       return swizzle;
@@ -173,27 +175,27 @@ LogicalResult BankCheck::run() {
     return success();
   auto options =
       remark::RemarkOpts::name("banks").category("diffattn-tile-allocate");
-  std::string buffer;
-  llvm::raw_string_ostream(buffer) << alloc.getBuffer().getType();
+  std::string type;
+  llvm::raw_string_ostream(type) << buffer.getType();
   if (!found.conflicts) {
-    remark::passed(alloc.getLoc(), options)
+    remark::passed(buffer.getLoc(), options)
         << remark::add("no bank conflicts in {0} accesses of a warp to {1}",
-                       found.accesses, buffer);
+                       found.accesses, type);
     return success();
   }
   std::optional<int64_t> swizzle = findSwizzle();
   if (!swizzle) {
-    remark::missed(alloc.getLoc(), options)
+    remark::missed(buffer.getLoc(), options)
         << remark::add("{0} bank conflicts in {1} accesses of a warp to {2}",
-                       found.conflicts, found.accesses, buffer)
+                       found.conflicts, found.accesses, type)
         << remark::reason("no swizzle of this layout is free of them");
     return success();
   }
   InFlightDiagnostic error = found.first->emitOpError("has bank conflicts: ");
   error << found.conflicts << " in " << found.accesses
-        << " accesses of a warp to " << alloc.getBuffer().getType()
+        << " accesses of a warp to " << buffer.getType()
         << "; the nearest swizzle without any is " << *swizzle;
-  error.attachNote(alloc.getLoc()) << "the buffer is allocated here";
+  error.attachNote(buffer.getLoc()) << "the buffer is allocated here";
   return failure();
 }
 
@@ -231,8 +233,12 @@ struct AllocatePass : diffattn::tile::impl::AllocatePassBase<AllocatePass> {
     kernel->setAttr(
         attr::sharedBytes,
         IntegerAttr::get(IntegerType::get(&getContext(), 64), total));
+    SmallVector<TypedValue<BufferType>> buffers;
     for (Lifetime &lifetime : placed)
-      if (failed(BankCheck(lifetime.alloc).run()))
+      buffers.push_back(lifetime.alloc.getBuffer());
+    kernel.walk([&](ReuseOp reuse) { buffers.push_back(reuse.getResult()); });
+    for (TypedValue<BufferType> buffer : buffers)
+      if (failed(BankCheck(buffer).run()))
         return signalPassFailure();
   }
 

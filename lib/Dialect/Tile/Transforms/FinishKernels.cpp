@@ -61,6 +61,17 @@ static void fixLaunch(LLVM::LLVMFuncOp kernel) {
       IntegerAttr::get(IntegerType::get(kernel.getContext(), 32), 1));
 }
 
+/// A launch needs no attribute then: its grid is a multiple of a cluster.
+static void fixCluster(LLVM::LLVMFuncOp kernel) {
+  auto cluster = kernel->getAttrOfType<IntegerAttr>(attr::cluster);
+  if (!cluster || cluster.getInt() == 1)
+    return;
+  kernel->setAttr(
+      NVVM::NVVMDialect::getClusterDimAttrName(),
+      DenseI32ArrayAttr::get(kernel.getContext(),
+                             {static_cast<int32_t>(cluster.getInt()), 1, 1}));
+}
+
 namespace {
 struct FinishKernelsPass
     : diffattn::tile::impl::FinishKernelsPassBase<FinishKernelsPass> {
@@ -70,6 +81,7 @@ struct FinishKernelsPass
         continue;
       finishParameters(kernel);
       fixLaunch(kernel);
+      fixCluster(kernel);
     }
   }
 };

@@ -209,6 +209,9 @@ LogicalResult KernelBuilder::createKernel() {
                       builder.getI64IntegerAttr(*schedule.getTeams()));
     if (schedule.getOrder())
       kernel->setAttr(attr::order, schedule.getOrder());
+    if (schedule.getCluster())
+      kernel->setAttr(attr::cluster,
+                      builder.getI64IntegerAttr(*schedule.getCluster()));
   }
   if (elementwise)
     kernel->setAttr(attr::elementwise, builder.getUnitAttr());

@@ -109,7 +109,17 @@ struct LowerArrive : OpConversionPattern<ArriveOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     Value address = createBarrierAddress(rewriter, loc, adaptor);
-    if (op->getParentOfType<ElectedOp>()) {
+    if (op.getCluster()) {
+      // One thread for each block.
+      Value thread = createTeamThread(rewriter, loc);
+      createAsm(rewriter, loc, Type(),
+                {address, thread, createI32(rewriter, loc, *op.getCluster())},
+                "{\n.reg .pred p;\n.reg .b32 a;\nsetp.lt.u32 p, $1, $2;\n"
+                "@p mapa.shared::cluster.u32 a, $0, $1;\n"
+                "@p mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+                "[a];\n}",
+                "r,r,r,~{memory}");
+    } else if (op->getParentOfType<ElectedOp>()) {
       createAsm(rewriter, loc, Type(), address,
                 "mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}");
     } else {
@@ -170,6 +180,29 @@ struct LowerFence : OpConversionPattern<FenceOp> {
       rewriter.replaceOpWithNewOp<NVVM::FenceProxyOp>(
           op, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
           NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
+    return success();
+  }
+};
+
+struct LowerClusterRank : OpConversionPattern<ClusterRankOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(ClusterRankOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::ClusterId>(op, rewriter.getI32Type());
+    return success();
+  }
+};
+
+struct LowerClusterBarrier : OpConversionPattern<ClusterBarrierOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(ClusterBarrierOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    NVVM::ClusterArriveOp::create(rewriter, op.getLoc(),
+                                  /*aligned=*/UnitAttr());
+    rewriter.replaceOpWithNewOp<NVVM::ClusterWaitOp>(op,
+                                                     /*aligned=*/UnitAttr());
     return success();
   }
 };
@@ -238,65 +271,8 @@ struct LowerTurn : OpConversionPattern<Op> {
 };
 
 //===----------------------------------------------------------------------===//
-// Copies and scalars
+// Scalars
 //===----------------------------------------------------------------------===//
-
-struct LowerTensorCopy : OpConversionPattern<TensorCopyOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(TensorCopyOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    TensorMapType map = op.getSource().getType();
-    BufferType dest = op.getDest().getType();
-    int64_t elements = 1;
-    for (int64_t size : map.getBox())
-      elements *= size;
-    auto digits = split(dest.getLayout().getDigits(), elements);
-    if (!digits)
-      return failure();
-    Value barrier = createSharedPointer(
-        rewriter, loc, createBarrierAddress(rewriter, loc, adaptor));
-    for (int64_t box = 0, end = getNumIndices(digits->second); box < end;
-         ++box) {
-      SmallVector<int64_t> position(dest.getRank(), 0);
-      addCoordinates(digits->second, box, position);
-      SmallVector<Value> coordinates;
-      for (ValueRange coordinate : adaptor.getCoordinates())
-        coordinates.push_back(coordinate.front());
-      for (auto [dim, distance] : llvm::zip_equal(op.getDims(), position))
-        if (distance)
-          coordinates[dim] =
-              arith::AddIOp::create(rewriter, loc, coordinates[dim],
-                                    createI32(rewriter, loc, distance));
-      Value target = adaptor.getDest().front();
-      if (box)
-        target = arith::AddIOp::create(
-            rewriter, loc, target,
-            createI32(rewriter, loc, box * elements * dest.getElementBytes()));
-      // The instruction counts dimensions from the innermost.
-      std::reverse(coordinates.begin(), coordinates.end());
-      NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-          rewriter, loc, createClusterPointer(rewriter, loc, target),
-          adaptor.getSource().front(), coordinates, barrier,
-          /*im2colOffsets=*/ValueRange(), /*multicastMask=*/Value(),
-          /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
-          /*isCTAOnly=*/false, /*group=*/NVVM::CTAGroupKindAttr(),
-          /*predicate=*/Value());
-    }
-    rewriter.eraseOp(op);
-    return success();
-  }
-
-private:
-  /// A shared address is that of this block in its cluster.
-  static Value createClusterPointer(OpBuilder &builder, Location loc,
-                                    Value address) {
-    auto type = LLVM::LLVMPointerType::get(builder.getContext(), 7);
-    return LLVM::AddrSpaceCastOp::create(
-        builder, loc, type, createSharedPointer(builder, loc, address));
-  }
-};
 
 struct LowerWriteScalars : OpConversionPattern<WriteScalarsOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -616,7 +592,9 @@ static void moveBody(Region &region, Block &block, ValueRange arguments) {
 static void expandElected(ElectedOp op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
-  Value isFirst = createIsZero(builder, loc, createTeamThread(builder, loc));
+  Value isFirst = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::eq, createTeamThread(builder, loc),
+      createI32(builder, loc, 32 * op.getWarp()));
   auto branch = scf::IfOp::create(builder, loc, isFirst, false);
   moveBody(op.getBody(), *branch.thenBlock(), {});
   op.erase();
@@ -719,8 +697,8 @@ void mlir::diffattn::tile::populateHopperPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerBarriers, LowerArrive, LowerExpect, LowerWait, LowerFence,
                LowerTeamBarrier, LowerTurn<TakeTurnOp>, LowerTurn<PassTurnOp>,
-               LowerTensorCopy, LowerWriteScalars, LowerReadScalars,
-               LowerFetchAdd, LowerDotAsync, LowerDotWait, LowerUniform,
-               LowerThreadReduce, LowerWarpAny>(converter,
-                                                patterns.getContext());
+               LowerClusterRank, LowerClusterBarrier, LowerWriteScalars,
+               LowerReadScalars, LowerFetchAdd, LowerDotAsync, LowerDotWait,
+               LowerUniform, LowerThreadReduce, LowerWarpAny>(
+      converter, patterns.getContext());
 }

@@ -79,6 +79,16 @@ struct LowerSlot : OpConversionPattern<SlotOp> {
   }
 };
 
+struct LowerReuse : OpConversionPattern<ReuseOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(ReuseOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, adaptor.getSource().front());
+    return success();
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Matrices
 //===----------------------------------------------------------------------===//
@@ -137,6 +147,56 @@ private:
     for (int64_t i = 0; i < count; ++i)
       values.push_back(LLVM::ExtractValueOp::create(builder, loc, loaded, i));
     return values;
+  }
+};
+
+/// Accumulators by stmatrix.
+struct LowerMatrixStore : OpConversionPattern<LocalStoreOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(LocalStoreOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = op.getValue().getType();
+    BufferType dest = op.getDest().getType();
+    auto access = getStoreMatrixAccess(op, dest);
+    if (!access)
+      return rewriter.notifyMatchFailure(op, "no matrices");
+    auto offsets = ThreadOffsets::fit(*access, dest.getLayout());
+    if (failed(offsets))
+      return rewriter.notifyMatchFailure(op, "addresses of another form");
+    Value thread = arith::RemUIOp::create(
+        rewriter, loc, pin(rewriter, loc, createThreadId(rewriter, loc)),
+        createI32(rewriter, loc, getLayout(type).getNumWarps() * 32));
+    Value base = offsets->createBase(rewriter, loc, thread);
+    ValueRange pairs = adaptor.getValue();
+    for (int64_t store = 0; store < access->count; ++store) {
+      SmallVector<Value> sources;
+      for (Value pair : pairs.slice(store * access->matricesPerAccess,
+                                    access->matricesPerAccess))
+        sources.push_back(LLVM::BitcastOp::create(rewriter, loc,
+                                                  rewriter.getI32Type(), pair));
+      NVVM::StMatrixOp::create(
+          rewriter, loc,
+          offsets->createPointer(rewriter, loc, adaptor.getDest().front(), base,
+                                 store),
+          sources, NVVM::MMALayout::row,
+          NVVM::LdStMatrixShapeAttr::get(op.getContext(), 8, 8),
+          NVVM::LdStMatrixEltType::B16);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Addresses that follow from `value` are computed here: LLVM would have them
+  /// ready before the loop over tiles, in registers that products need.
+  static Value pin(OpBuilder &builder, Location loc, Value value) {
+    return LLVM::InlineAsmOp::create(
+               builder, loc, value.getType(), value, "", "=r,0",
+               /*has_side_effects=*/true, /*is_align_stack=*/false,
+               LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+        ->getResult(0);
   }
 };
 
@@ -267,7 +327,8 @@ struct LowerVectorStore : OpConversionPattern<LocalStoreOp> {
 void mlir::diffattn::tile::populateSharedPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<LowerAlloc, LowerSlot, LowerVectorLoad, LowerVectorStore>(
-      converter, context);
-  patterns.add<LowerMatrixLoad>(converter, context, /*benefit=*/2);
+  patterns.add<LowerAlloc, LowerSlot, LowerReuse, LowerVectorLoad,
+               LowerVectorStore>(converter, context);
+  patterns.add<LowerMatrixLoad, LowerMatrixStore>(converter, context,
+                                                  /*benefit=*/2);
 }

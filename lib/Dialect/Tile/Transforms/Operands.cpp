@@ -8,6 +8,7 @@
 
 #include "Operands.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -57,10 +58,6 @@ bool mlir::diffattn::tile::feedsProducts(LoadOp load) {
 // Tensor maps
 //===----------------------------------------------------------------------===//
 
-static InFlightDiagnostic refuse(LoadOp load) {
-  return load.emitOpError("cannot be a tensor copy: expects ");
-}
-
 /// The box is made of the innermost digits of the layout, one of each dimension
 /// of the tile; the rest of a layout repeats boxes.
 static Digits getBox(BufferType buffer) {
@@ -74,10 +71,15 @@ static Digits getBox(BufferType buffer) {
 }
 
 FailureOr<TensorMapAccess>
-mlir::diffattn::tile::getTensorMapAccess(LoadOp load, BufferType buffer) {
-  auto view = load.getSource().getDefiningOp<memref::SubViewOp>();
+mlir::diffattn::tile::getTensorMapAccess(Value memref, BufferType buffer,
+                                         std::string &why) {
+  auto refuse = [&](const Twine &expected) {
+    why = expected.str();
+    return failure();
+  };
+  auto view = memref.getDefiningOp<memref::SubViewOp>();
   if (!view || !view.hasUnitStride())
-    return refuse(load) << "a view of consecutive elements";
+    return refuse("a view of consecutive elements");
   Value source = view.getSource();
   SmallVector<ReassociationIndices> groups;
   if (auto expand = source.getDefiningOp<memref::ExpandShapeOp>()) {
@@ -89,7 +91,7 @@ mlir::diffattn::tile::getTensorMapAccess(LoadOp load, BufferType buffer) {
   }
   auto argument = dyn_cast<BlockArgument>(source);
   if (!argument)
-    return refuse(load) << "a view of a parameter of the kernel";
+    return refuse("a view of a parameter of the kernel");
 
   // Of each dimension of the parameter, the dimension of the tile that walks
   // it, and where the tile starts.
@@ -101,12 +103,10 @@ mlir::diffattn::tile::getTensorMapAccess(LoadOp load, BufferType buffer) {
     ArrayRef<int64_t> group = groups[dim];
     int64_t scale = 1;
     for (int64_t i : llvm::reverse(group)) {
-      if (!dropped.test(i)) {
-        if (scale != 1)
-          return refuse(load) << "tiles that walk each dimension of parameter "
-                              << argument.getArgNumber()
-                              << " in steps of one, such as pairs = 1";
-      }
+      if (!dropped.test(i) && scale != 1)
+        return refuse("tiles that walk each dimension of parameter " +
+                      Twine(argument.getArgNumber()) +
+                      " in steps of one, such as pairs = 1");
       starts[dim].push_back({i, scale});
       scale *= ShapedType::isDynamic(shape[i]) ? 1 : shape[i];
     }
@@ -124,7 +124,7 @@ mlir::diffattn::tile::getTensorMapAccess(LoadOp load, BufferType buffer) {
     sizes.push_back(digit.extent);
   }
   if (access.dims.size() != argumentOfTile.size())
-    return refuse(load) << "a layout with a digit of each dimension in a box";
+    return refuse("a layout with a digit of each dimension in a box");
   for (int64_t dim = groups.size(); dim-- > 0;)
     if (!llvm::is_contained(access.dims, dim)) {
       access.dims.push_back(dim);
@@ -138,12 +138,68 @@ mlir::diffattn::tile::getTensorMapAccess(LoadOp load, BufferType buffer) {
     access.tileDims.push_back(llvm::find(access.dims, dim) -
                               access.dims.begin());
   access.type =
-      TensorMapType::get(load.getContext(), sizes, buffer.getElementType(),
+      TensorMapType::get(memref.getContext(), sizes, buffer.getElementType(),
                          buffer.getLayout().getSwizzle());
   return access;
 }
 
-OpFoldResult TensorMapAccess::getOffset(LoadOp load, Term term) const {
-  auto view = load.getSource().getDefiningOp<memref::SubViewOp>();
-  return view.getMixedOffsets()[term.viewDim];
+OpFoldResult TensorMapAccess::getOffset(Value view, Term term) {
+  return view.getDefiningOp<memref::SubViewOp>()
+      .getMixedOffsets()[term.viewDim];
+}
+
+BufferType mlir::diffattn::tile::splitBoxes(BufferType buffer, int64_t parts) {
+  Digits digits(buffer.getLayout().getDigits());
+  Digit &rows = digits[1];
+  if (rows.extent % (8 * parts))
+    return {};
+  rows.extent /= parts;
+  digits.insert(digits.begin() + 2,
+                Digit{rows.dim, parts, rows.stride * rows.extent});
+  return BufferType::get(buffer.getContext(), buffer.getSlots(),
+                         buffer.getShape(), buffer.getElementType(),
+                         SharedAttr::get(buffer.getContext(), digits,
+                                         buffer.getLayout().getSwizzle()));
+}
+
+Value mlir::diffattn::tile::addTensorMap(gpu::GPUFuncOp kernel,
+                                         const TensorMapAccess &access) {
+  Builder builder(kernel.getContext());
+  unsigned number = kernel.getNumArguments();
+  (void)kernel.insertArgument(number, access.type, {}, kernel.getLoc());
+  kernel.setArgAttr(
+      number, attr::map,
+      builder.getDictionaryAttr(
+          {builder.getNamedAttr(
+               "argument",
+               builder.getI64IntegerAttr(access.argument.getArgNumber())),
+           builder.getNamedAttr("dims",
+                                builder.getDenseI64ArrayAttr(access.dims))}));
+  return kernel.getArgument(number);
+}
+
+SmallVector<Value> mlir::diffattn::tile::createMapCoordinates(
+    OpBuilder &builder, Location loc, const TensorMapAccess &access, Value view,
+    function_ref<Value(Value)> clone) {
+  auto createI32 = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, value, 32);
+  };
+  SmallVector<Value> coordinates;
+  for (ArrayRef<TensorMapAccess::Term> sum : access.coordinates) {
+    Value coordinate = createI32(0);
+    for (const TensorMapAccess::Term &term : sum) {
+      OpFoldResult start = TensorMapAccess::getOffset(view, term);
+      Value offset;
+      if (auto value = dyn_cast<Value>(start))
+        offset = arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                            clone(value));
+      else
+        offset = createI32(*getConstantIntValue(start));
+      coordinate = arith::AddIOp::create(
+          builder, loc, coordinate,
+          arith::MulIOp::create(builder, loc, offset, createI32(term.scale)));
+    }
+    coordinates.push_back(coordinate);
+  }
+  return coordinates;
 }

@@ -23,7 +23,7 @@ FailureOr<Digits> getProductRows(Operation *dot, RankedTensorType acc);
 /// Whether `load` is read by products only, as their left or right operand.
 bool feedsProducts(LoadOp load);
 
-/// A load as the copy engine does it: a box of a parameter, at coordinates.
+/// A view of a parameter as the copy engine sees it: a box at coordinates.
 struct TensorMapAccess {
   /// The parameter of the kernel.
   BlockArgument argument;
@@ -33,18 +33,33 @@ struct TensorMapAccess {
   SmallVector<int64_t> tileDims;
   TensorMapType type;
   /// Where the tile starts: for each dimension of the box the sum of offsets of
-  /// the view that is loaded, times constants.
+  /// the view, times constants.
   struct Term {
     int64_t viewDim, scale;
   };
   SmallVector<SmallVector<Term>> coordinates;
 
-  OpFoldResult getOffset(LoadOp load, Term term) const;
+  static OpFoldResult getOffset(Value view, Term term);
 };
 
-/// How to copy what `load` reads to a buffer of type `buffer`. Reports an error
-/// where the copy engine cannot.
-FailureOr<TensorMapAccess> getTensorMapAccess(LoadOp load, BufferType buffer);
+/// How to copy between `view` and a buffer of type `buffer`. Where the copy
+/// engine cannot, `why` says what it expects.
+FailureOr<TensorMapAccess> getTensorMapAccess(Value view, BufferType buffer,
+                                              std::string &why);
+
+/// The same elements of a matrix in the same places, but boxes of 1 / `parts`
+/// of the rows. Null if swizzles would begin within one.
+BufferType splitBoxes(BufferType buffer, int64_t parts);
+
+/// A further parameter of the kernel, the map of `access`.
+Value addTensorMap(gpu::GPUFuncOp kernel, const TensorMapAccess &access);
+
+/// Where `view` starts in the map of `access`, each an i32. `clone` gives the
+/// value of an offset at the builder's place.
+SmallVector<Value> createMapCoordinates(OpBuilder &builder, Location loc,
+                                        const TensorMapAccess &access,
+                                        Value view,
+                                        function_ref<Value(Value)> clone);
 
 } // namespace mlir::diffattn::tile
 

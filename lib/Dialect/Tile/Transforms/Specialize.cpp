@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Operands.h"
+#include "OutputRing.h"
 #include "TileQueue.h"
 
 #include "diffattn/Dialect/Tile/Transforms/Passes.h"
@@ -29,6 +30,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -55,6 +57,8 @@ struct Operand {
   TensorMapAccess access;
   /// The copy engine's map, slots and barriers.
   Value map, slots, full, empty;
+  /// Blocks that share the copies, or 1.
+  int64_t cluster = 1;
 };
 
 /// Bounds of a loop over all teams.
@@ -65,19 +69,23 @@ struct Bounds {
 class Specializer : ScalarBuilder {
 public:
   Specializer(OpBuilder &builder, gpu::GPUFuncOp kernel, int64_t teams,
-              int64_t stages, int64_t limit)
+              int64_t stages, int64_t cluster, int64_t limit, bool storesShared)
       : ScalarBuilder(builder, kernel.getLoc()), kernel(kernel), teams(teams),
-        stages(stages), limit(limit) {}
+        stages(stages), cluster(cluster), limit(limit),
+        storesShared(storesShared), outputs(builder, kernel, teams) {}
 
   LogicalResult run();
 
 private:
   LogicalResult collectOperands();
   LogicalResult describeOperand(Operand &operand);
+  /// Depths of rings, and where results go, with the shared memory there is.
+  void divideMemory();
   void createRings();
-  void createTileOrder(TileQueue &queue);
+  LogicalResult createTileOrder(TileQueue &queue);
   TileLoop createConsumers(Region &region, TileQueue &queue);
   void createProducer(Region &region, TileQueue &queue);
+  void createStorer(Region &region, TileQueue &queue);
   void finishAttributes();
   /// The loops that load operands, in order.
   SmallVector<scf::ForOp> getLoops();
@@ -98,6 +106,8 @@ private:
   /// is, and releases it after the last one.
   void readSlot(Operand &operand, Value phase,
                 function_ref<Value()> createSlot);
+  /// Tells whoever copies to the slot that this team has read it.
+  void createRelease(Operand &operand, Value slot);
   void consumeOnce(Operand &operand, Position &position, Value team);
   void consumeInLoop(scf::ForOp loop, SmallVectorImpl<Position> &positions,
                      ArrayRef<Value> coordinates);
@@ -107,16 +117,22 @@ private:
 
   /// From the coordinates in the teams' program to those of team `team`, where
   /// the first one has `coordinates`.
-  IRMapping mapToTeam(ArrayRef<Value> coordinates, int64_t team);
+  IRMapping mapToTeam(ArrayRef<Value> coordinates, Value team);
   /// Copies what computes `value` in the teams' program to here.
   Value cloneSlice(Value value, IRMapping &mapping);
   /// The union of the loop's ranges over all teams.
   Bounds createUnion(scf::ForOp loop, ArrayRef<Value> coordinates);
 
   gpu::GPUFuncOp kernel;
-  int64_t teams, stages, limit;
+  int64_t teams, stages, cluster, limit;
+  bool storesShared;
   CoordinatesOp coordinatesOp;
+  /// Of this block in its cluster, or null.
+  Value rank;
   std::vector<Operand> operands;
+  OutputRing outputs;
+  /// Whose slots take the results, or null.
+  Operand *reused = nullptr;
   /// The coordinates in the teams' program, and those of the first team there.
   SmallVector<Value> teamCoordinates, firstCoordinates;
   /// The region that slices are cloned from.
@@ -169,29 +185,54 @@ LogicalResult Specializer::collectOperands() {
                               "be the same for neighbouring tiles, and only "
                               "those");
     operand.depth = operand.isPerTeam ? 1 : stages;
+    operand.cluster = operand.isPerTeam ? 1 : cluster;
     operands.push_back(operand);
     return WalkResult::advance();
   });
   if (result.wasInterrupted())
     return failure();
-  int64_t bytes = 0, perTeamBytes = 0;
-  for (Operand &operand : operands) {
+  for (Operand &operand : operands)
     if (failed(describeOperand(operand)))
       return failure();
+  if (storesShared)
+    outputs.collect(*body);
+  divideMemory();
+  return success();
+}
+
+void Specializer::divideMemory() {
+  // The ring of tiles, and barriers.
+  constexpr int64_t reserved = 3072;
+  int64_t left = limit - reserved, perTeamBytes = 0;
+  for (Operand &operand : operands) {
     int64_t slotBytes = operand.buffer.getTotalBytes();
     if (operand.isPerTeam)
       perTeamBytes += teams * slotBytes;
     else
-      bytes += operand.depth * slotBytes;
+      left -= operand.depth * slotBytes;
   }
-  // The next tile's queries on their way during this one, where there is room
-  // (and some for barriers).
-  constexpr int64_t reserved = 1024;
-  if (bytes + 2 * perTeamBytes + reserved <= limit)
-    for (Operand &operand : operands)
-      if (operand.isPerTeam)
-        operand.depth = 2;
-  return success();
+  // The next tile's queries on their way during this one, where there is room.
+  int64_t depth = 2 * perTeamBytes <= left ? 2 : 1;
+  left -= depth * perTeamBytes;
+  for (Operand &operand : operands)
+    if (operand.isPerTeam)
+      operand.depth = depth;
+  if (outputs.empty() || teams * outputs.getBytes() <= left)
+    return;
+  // Queries have been read when results are there. With one slot only, the next
+  // ones would have to wait for the results to leave.
+  for (Operand &operand : operands)
+    if (depth > 1 && operand.isPerTeam &&
+        outputs.getBytes() <= operand.buffer.getTotalBytes())
+      reused = &operand;
+  if (reused)
+    return;
+  remark::missed(kernel.getLoc(), remark::RemarkOpts::name("StoreShared")
+                                      .category("diffattn-tile-specialize"))
+      << remark::reason("results need {0} bytes of shared memory, but {1} are "
+                        "left",
+                        teams * outputs.getBytes(), left);
+  outputs.clear();
 }
 
 SmallVector<scf::ForOp> Specializer::getLoops() {
@@ -222,9 +263,15 @@ LogicalResult Specializer::describeOperand(Operand &operand) {
       context, 1, tile.getShape(), tile.getElementType(),
       getOperandLayout(context, rows, last, tile.getDimSize(last),
                        tile.getElementTypeBitWidth() / 8));
-  auto access = getTensorMapAccess(load, operand.buffer);
+  std::string why;
+  BufferType boxes = operand.buffer;
+  if (operand.cluster > 1 && !(boxes = splitBoxes(boxes, operand.cluster)))
+    return load.emitOpError("expects rows in multiples of ")
+           << 8 * operand.cluster << " for a cluster of " << operand.cluster
+           << " blocks, but got " << tile.getDimSize(0);
+  auto access = getTensorMapAccess(load.getSource(), boxes, why);
   if (failed(access))
-    return failure();
+    return load.emitOpError("cannot be a tensor copy: expects ") << why;
   operand.access = *access;
   return success();
 }
@@ -235,17 +282,7 @@ LogicalResult Specializer::describeOperand(Operand &operand) {
 
 void Specializer::createRings() {
   for (Operand &operand : operands) {
-    unsigned number = kernel.getNumArguments();
-    (void)kernel.insertArgument(number, operand.access.type, {}, loc);
-    operand.map = kernel.getArgument(number);
-    kernel.setArgAttr(
-        number, attr::map,
-        builder.getDictionaryAttr(
-            {builder.getNamedAttr("argument",
-                                  builder.getI64IntegerAttr(
-                                      operand.access.argument.getArgNumber())),
-             builder.getNamedAttr(
-                 "dims", builder.getDenseI64ArrayAttr(operand.access.dims))}));
+    operand.map = addTensorMap(kernel, operand.access);
     int64_t count = operand.depth * (operand.isPerTeam ? teams : 1);
     BufferType slot = operand.buffer;
     operand.slots = AllocOp::create(
@@ -259,12 +296,17 @@ void Specializer::createRings() {
                                 arrivals, /*offset=*/IntegerAttr());
     };
     operand.full = createBarriers(1);
-    operand.empty = createBarriers(operand.isPerTeam ? 1 : teams);
+    operand.empty =
+        createBarriers(operand.isPerTeam ? 1 : teams * operand.cluster);
   }
+  if (reused)
+    outputs.createRingIn(reused->slots, reused->empty, reused->depth);
+  else if (!outputs.empty())
+    outputs.createRing();
 }
 
 /// Where tiles differ in their work, their order matters.
-void Specializer::createTileOrder(TileQueue &queue) {
+LogicalResult Specializer::createTileOrder(TileQueue &queue) {
   Value last = coordinatesOp.getCoordinates().back();
   auto columns = coordinatesOp.getCoordinates().drop_back();
   bool varies = false;
@@ -289,8 +331,13 @@ void Specializer::createTileOrder(TileQueue &queue) {
            !movesWith(operand.load, columns[columns.size() - 1 - sharing]))
       ++sharing;
   }
+  if (varies && cluster > 1)
+    return kernel.emitOpError("expects the tiles of a cluster to see the same "
+                              "keys, but the bounds of a loop depend on the "
+                              "tile; choose cluster = 1");
   if (varies)
     queue.createSections(bytes, sharing);
+  return success();
 }
 
 SmallVector<Value> Specializer::toIndices(ArrayRef<Value> values) {
@@ -311,11 +358,11 @@ Value Specializer::createTeamCoordinate(Value first, Value team) {
 // Slices
 //===----------------------------------------------------------------------===//
 
-IRMapping Specializer::mapToTeam(ArrayRef<Value> coordinates, int64_t team) {
+IRMapping Specializer::mapToTeam(ArrayRef<Value> coordinates, Value team) {
   IRMapping mapping;
   mapping.map(teamCoordinates, coordinates);
   mapping.map(teamCoordinates.back(),
-              createTeamCoordinate(coordinates.back(), createIndex(team)));
+              createTeamCoordinate(coordinates.back(), team));
   return mapping;
 }
 
@@ -334,7 +381,7 @@ Value Specializer::cloneSlice(Value value, IRMapping &mapping) {
 Bounds Specializer::createUnion(scf::ForOp loop, ArrayRef<Value> coordinates) {
   Bounds all;
   for (int64_t team = 0; team < teams; ++team) {
-    IRMapping mapping = mapToTeam(coordinates, team);
+    IRMapping mapping = mapToTeam(coordinates, createIndex(team));
     Value lower = cloneSlice(loop.getLowerBound(), mapping);
     Value upper = cloneSlice(loop.getUpperBound(), mapping);
     all.lower = all.lower ? create<arith::MinSIOp>(all.lower, lower) : lower;
@@ -351,33 +398,24 @@ Bounds Specializer::createUnion(scf::ForOp loop, ArrayRef<Value> coordinates) {
 //===----------------------------------------------------------------------===//
 
 void Specializer::createCopy(Operand &operand, Value slot, IRMapping &mapping) {
-  SmallVector<Value> coordinates;
-  for (ArrayRef<TensorMapAccess::Term> sum : operand.access.coordinates) {
-    Value coordinate = createI32(0);
-    for (const TensorMapAccess::Term &term : sum) {
-      OpFoldResult start = operand.access.getOffset(operand.load, term);
-      Value offset;
-      if (auto value = dyn_cast<Value>(start))
-        offset = toI32(cloneSlice(value, mapping));
-      else
-        offset = createI32(*getConstantIntValue(start));
-      coordinate = create<arith::AddIOp>(
-          coordinate, create<arith::MulIOp>(offset, createI32(term.scale)));
-    }
-    coordinates.push_back(coordinate);
-  }
+  SmallVector<Value> coordinates = createMapCoordinates(
+      builder, loc, operand.access, operand.load.getSource(),
+      [&](Value offset) { return cloneSlice(offset, mapping); });
   Value dest = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
   ExpectOp::create(builder, loc, operand.full, slot,
                    operand.buffer.getTotalBytes());
-  TensorCopyOp::create(builder, loc, operand.map, coordinates,
-                       operand.access.tileDims, dest, operand.full, slot);
+  bool isShared = operand.cluster > 1;
+  TensorCopyOp::create(
+      builder, loc, operand.map, coordinates, operand.access.tileDims, dest,
+      operand.full, slot, isShared ? rank : Value(),
+      isShared ? builder.getI64IntegerAttr(operand.cluster) : IntegerAttr());
 }
 
 void Specializer::copyForTeams(Operand &operand, Position &position,
                                ArrayRef<Value> coordinates) {
   Value first = create<arith::MulIOp>(position.slot, createI32(teams));
   for (int64_t team = 0; team < teams; ++team) {
-    IRMapping mapping = mapToTeam(coordinates, team);
+    IRMapping mapping = mapToTeam(coordinates, createIndex(team));
     Value slot = create<arith::AddIOp>(first, createI32(team));
     WaitOp::create(builder, loc, operand.empty, slot, position.phase);
     createCopy(operand, slot, mapping);
@@ -426,9 +464,38 @@ void Specializer::createProducer(Region &region, TileQueue &queue) {
   queue.finishGivingLoop(tiles);
 }
 
+/// One thread beside the producer has the copy engine store what the teams
+/// leave, tile after tile: neither the teams nor the producer wait for it.
+void Specializer::createStorer(Region &region, TileQueue &queue) {
+  builder.setInsertionPointToEnd(&region.front());
+  auto elected = ElectedOp::create(builder, loc, /*warp=*/1);
+  elected.getBody().emplaceBlock();
+  builder.setInsertionPointToStart(&elected.getBody().front());
+  TileLoop tiles = queue.createTakingLoop(/*rings=*/1, /*isTeam=*/false);
+  SmallVector<Value> coordinates = toIndices(tiles.coordinates);
+  Position position = tiles.positions.front();
+  auto perTeam = scf::ForOp::create(builder, loc, createIndex(0),
+                                    createIndex(teams), createIndex(1));
+  builder.setInsertionPointToStart(perTeam.getBody());
+  Value team = perTeam.getInductionVar();
+  IRMapping mapping = mapToTeam(coordinates, team);
+  outputs.store(position, toI32(team),
+                [&](Value offset) { return cloneSlice(offset, mapping); });
+  builder.setInsertionPointAfter(perTeam);
+  position = advance(builder, loc, outputs.getDepth(), position);
+  scf::YieldOp::create(builder, loc, getValues({tiles.place, position}));
+}
+
 //===----------------------------------------------------------------------===//
 // The teams
 //===----------------------------------------------------------------------===//
+
+void Specializer::createRelease(Operand &operand, Value slot) {
+  ArriveOp::create(builder, loc, operand.empty, slot,
+                   operand.cluster > 1
+                       ? builder.getI64IntegerAttr(operand.cluster)
+                       : IntegerAttr());
+}
 
 void Specializer::readSlot(Operand &operand, Value phase,
                            function_ref<Value()> createSlot) {
@@ -445,8 +512,10 @@ void Specializer::readSlot(Operand &operand, Value phase,
   Value buffer = SlotOp::create(builder, loc, operand.slots, toIndex(slot));
   operand.load.getResult().replaceAllUsesWith(buffer);
   operand.load.erase();
+  // Otherwise released when the results have left.
   builder.setInsertionPointAfter(last);
-  ArriveOp::create(builder, loc, operand.empty, slot);
+  if (&operand != reused)
+    createRelease(operand, slot);
 }
 
 void Specializer::consumeOnce(Operand &operand, Position &position,
@@ -475,7 +544,7 @@ void Specializer::createPassLoop(scf::ForOp loop, Value lower, Value upper,
   for (auto [operand, position] : llvm::zip_equal(operands, positions)) {
     if (operand.loop != loop)
       continue;
-    ArriveOp::create(builder, loc, operand.empty, position.slot);
+    createRelease(operand, position.slot);
     position = advance(builder, loc, operand.depth, position);
   }
   scf::YieldOp::create(builder, loc, getValues(positions));
@@ -548,7 +617,9 @@ void Specializer::consumeInLoop(scf::ForOp loop,
 TileLoop Specializer::createConsumers(Region &region, TileQueue &queue) {
   Value team = region.getArgument(0);
   builder.setInsertionPointToStart(&region.front());
-  TileLoop tiles = queue.createTakingLoop(operands.size());
+  TileLoop tiles =
+      queue.createTakingLoop(operands.size() + outputs.hasOwnSlots(),
+                             /*isTeam=*/true);
   teamCoordinates = toIndices(tiles.coordinates);
   firstCoordinates = teamCoordinates;
   teamCoordinates.back() =
@@ -593,13 +664,17 @@ void Specializer::finishAttributes() {
   for (NamedAttribute entry : cast<DictionaryAttr>(factors.back())) {
     auto value = dyn_cast<IntegerAttr>(entry.getValue());
     if (entry.getName() == "tile")
-      entry.setValue(builder.getI64IntegerAttr(value.getInt() * teams));
-    else if (entry.getName() == "constant")
       entry.setValue(
-          builder.getI64IntegerAttr(llvm::divideCeil(value.getInt(), teams)));
+          builder.getI64IntegerAttr(value.getInt() * teams * cluster));
+    else if (entry.getName() == "constant")
+      entry.setValue(builder.getI64IntegerAttr(
+          llvm::divideCeil(value.getInt(), teams * cluster)));
     last.push_back(entry);
   }
   factors.back() = builder.getDictionaryAttr(last);
+  if (cluster > 1)
+    factors.push_back(builder.getDictionaryAttr(
+        builder.getNamedAttr("constant", builder.getI64IntegerAttr(cluster))));
   kernel->setAttr(attr::grid, builder.getArrayAttr(factors));
 }
 
@@ -626,11 +701,18 @@ LogicalResult Specializer::run() {
 
   builder.setInsertionPoint(coordinatesOp);
   createRings();
-  TileQueue queue(builder, kernel, coordinatesOp.getSizes(), teams);
-  createTileOrder(queue);
-  queue.createRing();
+  if (cluster > 1)
+    rank = ClusterRankOp::create(builder, loc, builder.getI32Type());
+  TileQueue queue(builder, kernel, coordinatesOp.getSizes(), teams, rank,
+                  cluster);
+  if (failed(createTileOrder(queue)))
+    return failure();
+  queue.createRing(/*readers=*/teams + !outputs.empty());
   FenceOp::create(builder, loc, FenceKind::BarrierInit);
-  gpu::BarrierOp::create(builder, loc);
+  if (cluster > 1)
+    ClusterBarrierOp::create(builder, loc);
+  else
+    gpu::BarrierOp::create(builder, loc);
   diffattn::TeamRegisters registers = diffattn::getTeamRegisters(teams);
   OperationState state(loc, RolesOp::getOperationName());
   auto &properties = state.getOrAddProperties<RolesOp::Properties>();
@@ -646,9 +728,19 @@ LogicalResult Specializer::run() {
   TileLoop tiles = createConsumers(consumers, queue);
   hoistLoads(*tiles.body);
   createProducer(roles.getRoles()[0], queue);
+  if (!outputs.empty())
+    createStorer(roles.getRoles()[0], queue);
 
-  // Only now: the producer's program was made of the loads.
+  // Only now: the other programs were made of the loads and stores.
   Value team = consumers.getArgument(0);
+  SmallVector<Position> ownRing;
+  if (outputs.hasOwnSlots()) {
+    Position position = tiles.positions.pop_back_val();
+    outputs.write(position, team);
+    ownRing.push_back(advance(builder, loc, outputs.getDepth(), position));
+  } else if (reused) {
+    outputs.write(tiles.positions[reused - operands.data()], team);
+  }
   for (auto [operand, position] : llvm::zip_equal(operands, tiles.positions))
     if (!operand.loop)
       consumeOnce(operand, position, team);
@@ -656,7 +748,12 @@ LogicalResult Specializer::run() {
     consumeInLoop(loop, tiles.positions, firstCoordinates);
   SmallVector<Position> positions = {tiles.place};
   llvm::append_range(positions, tiles.positions);
+  llvm::append_range(positions, ownRing);
   tiles.body->getTerminator()->setOperands(getValues(positions));
+  // No block ends while another one may still signal its barriers.
+  builder.setInsertionPointAfter(roles);
+  if (cluster > 1)
+    ClusterBarrierOp::create(builder, loc);
   finishAttributes();
   return success();
 }
@@ -672,9 +769,17 @@ struct SpecializePass
     auto stages = kernel->getAttrOfType<IntegerAttr>(attr::stages);
     if (!teams || !stages)
       return;
+    if (store != "registers" && store != "shared") {
+      kernel.emitOpError("expects the option store to be registers or shared, "
+                         "but got ")
+          << store.getValue();
+      return signalPassFailure();
+    }
+    auto cluster = kernel->getAttrOfType<IntegerAttr>(attr::cluster);
     OpBuilder builder(kernel);
     Specializer specializer(builder, kernel, teams.getInt(), stages.getInt(),
-                            limit);
+                            cluster ? cluster.getInt() : 1, limit,
+                            store == "shared");
     if (failed(specializer.run()))
       signalPassFailure();
   }

@@ -119,6 +119,8 @@ void populateMemoryPatterns(const TypeConverter &converter,
                             RewritePatternSet &patterns);
 void populateSharedPatterns(const TypeConverter &converter,
                             RewritePatternSet &patterns);
+void populateTensorCopyPatterns(const TypeConverter &converter,
+                                RewritePatternSet &patterns);
 void populateProductPatterns(const TypeConverter &converter,
                              RewritePatternSet &patterns);
 

@@ -52,15 +52,18 @@ Position mlir::diffattn::tile::advance(OpBuilder &builder, Location loc,
 //===----------------------------------------------------------------------===//
 
 TileQueue::TileQueue(OpBuilder &builder, gpu::GPUFuncOp kernel,
-                     ValueRange sizes, int64_t teams)
-    : ScalarBuilder(builder, kernel.getLoc()), kernel(kernel), teams(teams) {
+                     ValueRange sizes, int64_t teams, Value rank,
+                     int64_t cluster)
+    : ScalarBuilder(builder, kernel.getLoc()), kernel(kernel), teams(teams),
+      cluster(cluster), rank(rank) {
+  int64_t together = teams * cluster;
   for (Value size : sizes)
     blockSizes.push_back(toI32(size));
   Value teamTiles = blockSizes.back();
-  Value up = create<arith::AddIOp>(teamTiles, createI32(teams - 1));
-  blockSizes.back() = create<arith::DivUIOp>(up, createI32(teams));
+  Value up = create<arith::AddIOp>(teamTiles, createI32(together - 1));
+  blockSizes.back() = create<arith::DivUIOp>(up, createI32(together));
   spare = create<arith::SubIOp>(
-      create<arith::MulIOp>(blockSizes.back(), createI32(teams)), teamTiles);
+      create<arith::MulIOp>(blockSizes.back(), createI32(together)), teamTiles);
   numColumns = createI32(1);
   for (Value size : ArrayRef(blockSizes).drop_back())
     numColumns = create<arith::MulIOp>(numColumns, size);
@@ -105,7 +108,10 @@ SmallVector<Value> TileQueue::createCoordinates(Value tile) {
   // Where the teams do not divide the tiles, the first block has some to spare,
   // not the last one, whose tiles are longest under a causal mask.
   coordinates.back() = create<arith::SubIOp>(
-      create<arith::MulIOp>(last, createI32(teams)), spare);
+      create<arith::MulIOp>(last, createI32(teams * cluster)), spare);
+  if (rank)
+    coordinates.back() = create<arith::AddIOp>(
+        coordinates.back(), create<arith::MulIOp>(rank, createI32(teams)));
   for (size_t dim = blockSizes.size() - 1; dim-- > 0;) {
     coordinates[dim] =
         dim ? create<arith::RemUIOp>(column, blockSizes[dim]) : column;
@@ -122,7 +128,7 @@ SmallVector<Value> TileQueue::createCoordinates(Value tile) {
 /// Tiles on their way: the one being computed and the next.
 static constexpr int64_t ringDepth = 2;
 
-void TileQueue::createRing() {
+void TileQueue::createRing(int64_t readers) {
   MLIRContext *context = kernel.getContext();
   // One access is of 1, 2 or 4 numbers.
   int64_t numbers = llvm::PowerOf2Ceil(blockSizes.size());
@@ -133,7 +139,7 @@ void TileQueue::createRing() {
                          /*offset=*/IntegerAttr());
   auto type = BarriersType::get(context, ringDepth);
   full = BarriersOp::create(builder, loc, type, 1, IntegerAttr());
-  empty = BarriersOp::create(builder, loc, type, teams, IntegerAttr());
+  empty = BarriersOp::create(builder, loc, type, readers, IntegerAttr());
 }
 
 scf::WhileOp TileQueue::createWhile(ArrayRef<Value> inits,
@@ -151,10 +157,15 @@ scf::WhileOp TileQueue::createWhile(ArrayRef<Value> inits,
 /// The last coordinate where there is no further tile.
 static constexpr int64_t noTile = std::numeric_limits<int32_t>::min();
 
+Value TileQueue::perCluster(Value value) {
+  return cluster > 1 ? create<arith::DivUIOp>(value, createI32(cluster))
+                     : value;
+}
+
 TileLoop TileQueue::createGivingLoop(size_t rings) {
   // The number of the tile, then positions.
-  SmallVector<Value> inits = {
-      toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x))};
+  SmallVector<Value> inits = {perCluster(
+      toI32(gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x)))};
   SmallVector<Position> start(rings + 1, {createI32(0), createI32(1)});
   llvm::append_range(inits, getValues(start));
   size_t rank = blockSizes.size();
@@ -196,7 +207,8 @@ TileLoop TileQueue::createGivingLoop(size_t rings) {
 
 void TileQueue::finishGivingLoop(TileLoop &tiles) {
   Value tile = tiles.body->getArgument(0);
-  Value stride = toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x));
+  Value stride = perCluster(
+      toI32(gpu::GridDimOp::create(builder, loc, gpu::Dimension::x)));
   // The first tile of each block was its number.
   Value before =
       drawn ? UniformOp::create(builder, loc, drawn).getResult() : tile;
@@ -222,7 +234,7 @@ void TileQueue::finishGivingLoop(TileLoop &tiles) {
     memref::StoreOp::create(builder, loc, zero, counters, createIndex(i));
 }
 
-TileLoop TileQueue::createTakingLoop(size_t rings) {
+TileLoop TileQueue::createTakingLoop(size_t rings, bool isTeam) {
   SmallVector<Position> start(rings + 1, {createI32(0), createI32(0)});
   SmallVector<Value> inits = getValues(start);
   size_t rank = blockSizes.size();
@@ -240,7 +252,8 @@ TileLoop TileQueue::createTakingLoop(size_t rings) {
   // in a warp.
   coordinates.back() = UniformOp::create(builder, loc, coordinates.back());
   // The arrival of one thread must not overtake another one's reading.
-  TeamBarrierOp::create(builder, loc);
+  if (isTeam)
+    TeamBarrierOp::create(builder, loc);
   ArriveOp::create(builder, loc, empty, place.slot);
   place = advance(builder, loc, ringDepth, place);
   carried[0] = place.slot;

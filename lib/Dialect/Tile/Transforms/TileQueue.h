@@ -75,9 +75,11 @@ struct TileLoop {
 /// which leaves the coordinates of each tile in a ring for the teams.
 class TileQueue : ScalarBuilder {
 public:
-  /// What is created now and by create* goes before the roles.
+  /// What is created now and by create* goes before the roles. `cluster` blocks
+  /// compute neighbouring tiles at the same time; `rank` is this one's number
+  /// among them, null if it is alone.
   TileQueue(OpBuilder &builder, gpu::GPUFuncOp kernel, ValueRange sizes,
-            int64_t teams);
+            int64_t teams, Value rank, int64_t cluster);
 
   /// For tiles whose work depends on the last coordinate (a mask): the longest
   /// go first, and blocks draw the next one when they are ready. Side by side
@@ -85,23 +87,27 @@ public:
   /// as have their shared operands in the L2 cache together: `columnBytes`
   /// each, which the last `sharing` other coordinates have in common.
   void createSections(Value columnBytes, size_t sharing);
-  void createRing();
+  /// `readers` take each tile: the teams, and who works for them.
+  void createRing(int64_t readers);
 
   /// The producer's loop, for `rings` operands.
   TileLoop createGivingLoop(size_t rings);
   /// Its terminator and what follows the loop.
   void finishGivingLoop(TileLoop &tiles);
-  /// The loop of a team.
-  TileLoop createTakingLoop(size_t rings);
+  /// The loop of a team, or of one thread.
+  TileLoop createTakingLoop(size_t rings, bool isTeam);
 
 private:
+  /// How many clusters `value` blocks are.
+  Value perCluster(Value value);
   scf::WhileOp createWhile(ArrayRef<Value> inits, TypeRange bodyTypes);
   /// Coordinates of the first team's tile, each an i32.
   SmallVector<Value> createCoordinates(Value tile);
 
   gpu::GPUFuncOp kernel;
-  int64_t teams;
-  /// i32: sizes of the grid of blocks, and their product.
+  int64_t teams, cluster;
+  Value rank;
+  /// i32: sizes of the grid of clusters, and their product.
   SmallVector<Value> blockSizes;
   Value numTiles;
   /// i32: how many teams of a column have no tile of their own.

@@ -67,6 +67,7 @@ private:
     populateSharedPatterns(converter, patterns);
     populateProductPatterns(converter, patterns);
     populateHopperPatterns(converter, patterns);
+    populateTensorCopyPatterns(converter, patterns);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     ConversionConfig config;

@@ -90,3 +90,17 @@ func.func private @schedule_incomplete() attributes {
   // expected-error @below {{expected ','}}
   schedule = #diffattn.schedule<query_tile = 32>
 }
+
+// -----
+
+func.func private @schedule_cluster_alone() attributes {
+  // expected-error @below {{expected 'teams'}}
+  schedule = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 64, warps = 4, stages = 2, cluster = 2>
+}
+
+// -----
+
+func.func private @schedule_cluster_large() attributes {
+  // expected-error @below {{expects a cluster of 1 or 2 blocks, but got 4}}
+  schedule = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 64, warps = 4, stages = 2, teams = 3, cluster = 4>
+}

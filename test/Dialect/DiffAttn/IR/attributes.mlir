@@ -30,5 +30,9 @@ func.func private @schedules() attributes {
   // CHECK-SAME: b_large = #diffattn.schedule<query_tile = 65536, pairs = 65536, key_tile = 65536>
   b_large = #diffattn.schedule<query_tile = 65536, pairs = 65536, key_tile = 65536>,
   // CHECK-SAME: c_gpu = #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4, stages = 2>
-  c_gpu = #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4, stages = 2>
+  c_gpu = #diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4, stages = 2>,
+  // CHECK-SAME: d_cluster = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4, stages = 3, teams = 3, order = "overlap", cluster = 2>
+  d_cluster = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4, stages = 3, teams = 3, order = "overlap", cluster = 2>,
+  // CHECK-SAME: e_cluster = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4, stages = 3, teams = 3, cluster = 1>
+  e_cluster = #diffattn.schedule<query_tile = 32, pairs = 1, key_tile = 80, warps = 4, stages = 3, teams = 3, cluster = 1>
 }

@@ -292,3 +292,78 @@ func.func @fetch_add(%counters: memref<2x2xi32>, %i: index, %x: i32) {
   %t = diffattn_tile.fetch_add %counters[%i], %x : memref<2x2xi32>
   return
 }
+
+// -----
+
+func.func @elected_warp() {
+  // expected-error @+1 {{'diffattn_tile.elected' op attribute 'warp' failed to satisfy constraint}}
+  diffattn_tile.elected warp 4 {
+  }
+  return
+}
+
+// -----
+
+#out = #diffattn_tile.shared<[d1*64, d0*32], swizzle = 128>
+func.func @store_by_all(%map: !diffattn_tile.tensor_map<32x64xbf16, swizzle = 128>,
+                        %o: !diffattn_tile.buffer<[32x64xbf16], #out>, %i: i32) {
+  // expected-error @+1 {{'diffattn_tile.tensor_store' op expects to be run by one thread, in diffattn_tile.elected}}
+  diffattn_tile.tensor_store %o into %map[%i, %i] dims [0, 1]
+      : !diffattn_tile.buffer<[32x64xbf16], #out>, !diffattn_tile.tensor_map<32x64xbf16, swizzle = 128>
+  return
+}
+
+// -----
+
+#out = #diffattn_tile.shared<[d1*64, d0*32], swizzle = 128>
+func.func @store_swizzle(%map: !diffattn_tile.tensor_map<32x32xbf16, swizzle = 64>,
+                         %o: !diffattn_tile.buffer<[32x64xbf16], #out>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_store' op expects the element type and swizzle of '!diffattn_tile.tensor_map<32x32xbf16, swizzle = 64>'}}
+    diffattn_tile.tensor_store %o into %map[%i, %i] dims [0, 1]
+        : !diffattn_tile.buffer<[32x64xbf16], #out>, !diffattn_tile.tensor_map<32x32xbf16, swizzle = 64>
+  }
+  return
+}
+
+// -----
+
+func.func @wait_by_all() {
+  // expected-error @+1 {{'diffattn_tile.store_wait' op expects to be run by one thread, in diffattn_tile.elected}}
+  diffattn_tile.store_wait 0
+  return
+}
+
+// -----
+
+#out = #diffattn_tile.shared<[d1*64, d0*32], swizzle = 128>
+func.func @reuse_larger(%o: !diffattn_tile.buffer<[32x64xbf16], #out>) {
+  // expected-error @+1 {{'diffattn_tile.reuse' op expects a result of at most 4096 bytes, but '!diffattn_tile.buffer<2 x [32x64xbf16], #diffattn_tile.shared<[d1*64, d0*32], swizzle = 128>>' has 8192}}
+  %r = diffattn_tile.reuse %o : !diffattn_tile.buffer<[32x64xbf16], #out> -> !diffattn_tile.buffer<2 x [32x64xbf16], #out>
+  return
+}
+
+// -----
+
+func.func @cluster_barrier() {
+  diffattn_tile.roles
+  role(%a) warpgroups 1 registers 32 {
+    // expected-error @+1 {{'diffattn_tile.cluster_barrier' op is for all threads of the block, but in a role}}
+    diffattn_tile.cluster_barrier
+  }
+  return
+}
+
+// -----
+
+#key = #diffattn_tile.shared<[d1*64, d0*80], swizzle = 128>
+func.func @share(%map: !diffattn_tile.tensor_map<80x64xbf16, swizzle = 128>,
+                 %k: !diffattn_tile.buffer<[80x64xbf16], #key>,
+                 %full: !diffattn_tile.barriers<1>, %i: i32) {
+  diffattn_tile.elected {
+    // expected-error @+1 {{'diffattn_tile.tensor_copy' op expects boxes in groups of 2 along one dimension}}
+    diffattn_tile.tensor_copy %map[%i, %i] dims [0, 1] into %k, %full[%i] share %i of 2
+        : !diffattn_tile.tensor_map<80x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[80x64xbf16], #key>, !diffattn_tile.barriers<1>
+  }
+  return
+}

@@ -6,6 +6,7 @@
 #part = #diffattn_tile.fragment<register = [d1*2], lane = [d2*4, d0*8], warp = [d0*4:8]>
 #query = #diffattn_tile.shared<[d2*64, d0*8, d1*2, d0*4:8, d2*2:64], swizzle = 128>
 #key = #diffattn_tile.shared<[d1*64, d0*80, d1*2:64], swizzle = 128>
+#out = #diffattn_tile.shared<[d1*64, d0*32, d1*2:64], swizzle = 128>
 #numbers = #diffattn_tile.shared<[d0*4], swizzle = 0>
 
 // CHECK-LABEL: func @roles
@@ -55,6 +56,41 @@ func.func @copies(%map: !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>,
     // CHECK: diffattn_tile.tensor_copy %{{.+}}[%{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}] dims [2, 1, 3] into
     diffattn_tile.tensor_copy %map[%i, %i, %i, %i] dims [2, 1, 3] into %q, %full[%i]
         : !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[32x2x128xbf16], #query>, !diffattn_tile.barriers<3>
+  }
+  return
+}
+
+// CHECK-LABEL: func @cluster
+func.func @cluster(%map: !diffattn_tile.tensor_map<1x1x40x64xbf16, swizzle = 128>,
+                   %k: !diffattn_tile.buffer<[80x128xbf16], #key>,
+                   %full: !diffattn_tile.barriers<3>, %i: i32) {
+  // CHECK-NEXT: diffattn_tile.cluster_barrier
+  diffattn_tile.cluster_barrier
+  // CHECK-NEXT: %[[RANK:.+]] = diffattn_tile.cluster_rank
+  %rank = diffattn_tile.cluster_rank
+  // CHECK-NEXT: diffattn_tile.arrive %{{.+}}[%{{.+}}] cluster 2 : <3>
+  diffattn_tile.arrive %full[%i] cluster 2 : !diffattn_tile.barriers<3>
+  diffattn_tile.elected {
+    // CHECK: diffattn_tile.tensor_copy {{.*}}] share %[[RANK]] of 2 :
+    diffattn_tile.tensor_copy %map[%i, %i, %i, %i] dims [2, 3] into %k, %full[%i] share %rank of 2
+        : !diffattn_tile.tensor_map<1x1x40x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[80x128xbf16], #key>, !diffattn_tile.barriers<3>
+  }
+  return
+}
+
+// CHECK-LABEL: func @stores
+func.func @stores(%map: !diffattn_tile.tensor_map<1x1x32x64xbf16, swizzle = 128>,
+                  %q: !diffattn_tile.buffer<[32x2x128xbf16], #query>, %i: i32, %j: index) {
+  // CHECK-NEXT: diffattn_tile.reuse %{{.+}} : <[32x2x128xbf16], #{{.+}}> -> <2 x [32x128xbf16], #{{.+}}>
+  %both = diffattn_tile.reuse %q : !diffattn_tile.buffer<[32x2x128xbf16], #query> -> !diffattn_tile.buffer<2 x [32x128xbf16], #out>
+  %o = diffattn_tile.slot %both[%j] : !diffattn_tile.buffer<2 x [32x128xbf16], #out>
+  // CHECK: diffattn_tile.elected warp 1 {
+  diffattn_tile.elected warp 1 {
+    // CHECK-NEXT: diffattn_tile.tensor_store %{{.+}} into %{{.+}}[%{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}] dims [2, 3] : <[32x128xbf16], #{{.+}}>, <1x1x32x64xbf16, swizzle = 128>
+    diffattn_tile.tensor_store %o into %map[%i, %i, %i, %i] dims [2, 3]
+        : !diffattn_tile.buffer<[32x128xbf16], #out>, !diffattn_tile.tensor_map<1x1x32x64xbf16, swizzle = 128>
+    // CHECK-NEXT: diffattn_tile.store_wait 0
+    diffattn_tile.store_wait 0
   }
   return
 }

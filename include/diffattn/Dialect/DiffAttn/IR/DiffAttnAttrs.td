@@ -73,7 +73,10 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
       warp copies the keys and values that they share;
     - `order`, with teams: how they share the matrix unit. `"overlap"` (if left
       out): each keeps two products under way; `"turns"`: and starts them in
-      turn; `"sections"`: one product at a time, exponentials in turn.
+      turn; `"sections"`: one product at a time, exponentials in turn;
+    - `cluster`, with teams: how many blocks, 1 (if left out) or 2, compute
+      neighbouring tiles and copy parts of the keys and values to each other.
+      All their tiles see the same keys: not with causal masks or windows.
 
     Examples: `#diffattn.schedule<query_tile = 32, pairs = 2, key_tile = 64>`,
     `#diffattn.schedule<query_tile = 64, pairs = 1, key_tile = 64, warps = 4,
@@ -86,17 +89,18 @@ def DiffAttn_ScheduleAttr : DiffAttn_Attr<"Schedule", "schedule"> {
                         OptionalParameter<"std::optional<int64_t>">:$warps,
                         OptionalParameter<"std::optional<int64_t>">:$stages,
                         OptionalParameter<"std::optional<int64_t>">:$teams,
-                        OptionalParameter<"::mlir::StringAttr">:$order);
+                        OptionalParameter<"::mlir::StringAttr">:$order,
+                        OptionalParameter<"std::optional<int64_t>">:$cluster);
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `pairs` `=` $pairs `,`
         `key_tile` `=` $keyTile
         (`,` `warps` `=` $warps^ `,` `stages` `=` $stages)?
-        (`,` `teams` `=` $teams^)? (`,` `order` `=` $order^)? `>`
+        (`,` `teams` `=` $teams^ `` custom<OfTeams>($order, $cluster))? `>`
   }];
   let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$pairs,
                                    "int64_t":$keyTile), [{
     return $_get($_ctxt, queryTile, pairs, keyTile, std::nullopt, std::nullopt,
-                 std::nullopt, ::mlir::StringAttr());
+                 std::nullopt, ::mlir::StringAttr(), std::nullopt);
   }]>];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

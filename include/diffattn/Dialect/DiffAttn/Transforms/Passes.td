@@ -173,6 +173,8 @@ def AssignSchedulePass : Pass<"diffattn-assign-schedule", "func::FuncOp"> {
     Option<"order", "order", "std::string", "\"\"",
            "How teams share the matrix unit: overlap, turns or sections; "
            "empty: choose">,
+    Option<"cluster", "cluster", "int64_t", "0",
+           "Blocks that copy keys and values to each other, with teams; 0: one">,
     Option<"rank", "rank", "int64_t", "0",
            "How many better schedules to pass over, on GPUs">,
     Option<"scheduleTable", "schedule-table", "std::string", "\"\"",

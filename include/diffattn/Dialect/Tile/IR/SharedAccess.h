@@ -68,6 +68,12 @@ std::optional<MatrixAccess> getMatrixAccess(RankedTensorType tensor,
                                             BufferType buffer,
                                             ArrayRef<int64_t> offsets);
 
+/// How `store` writes to a buffer by stmatrix, as ldmatrix reads: what teams
+/// write (sm_90), if its pairs of registers are matrices whose rows are runs in
+/// memory.
+std::optional<MatrixAccess> getStoreMatrixAccess(LocalStoreOp store,
+                                                 BufferType buffer);
+
 /// The same by accesses of as many neighbouring registers as are neighbours in
 /// memory, up to 16 bytes: access i is of those from i * bytes / element bytes.
 SharedAccess getVectorAccess(RankedTensorType tensor, BufferType buffer,

@@ -65,6 +65,9 @@ inline constexpr llvm::StringLiteral warps = "diffattn_tile.warps";
 /// Teams of a thread block that compute neighbouring tiles with keys and values
 /// in common, an i64 of the schedule.
 inline constexpr llvm::StringLiteral teams = "diffattn_tile.teams";
+/// Blocks that copy keys and values to each other, an i64 of the schedule; one
+/// if left out.
+inline constexpr llvm::StringLiteral cluster = "diffattn_tile.cluster";
 /// In which order teams compute, a string of the schedule: "overlap", "turns"
 /// or "sections" (diffattn-tile-take-turns).
 inline constexpr llvm::StringLiteral order = "diffattn_tile.order";

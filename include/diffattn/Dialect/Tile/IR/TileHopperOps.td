@@ -67,10 +67,14 @@ def Tile_ElectedOp : Tile_Op<"elected", [
     SingleBlock, NoTerminator, RecursiveMemoryEffects, NoRegionArguments]> {
   let summary = "Work that one thread of the team does";
   let description = [{
-    Nothing inside may need the other threads: no tensors, no barrier of the team.
+    The first thread of the team's warp `warp`. Nothing inside may need the other
+    threads: no tensors, no barrier of the team. A role may have several such
+    threads, which do not wait for each other.
   }];
+  let arguments = (ins ConfinedAttr<DefaultValuedAttr<I64Attr, "0">,
+                       [IntNonNegative, IntMaxValue<3>]>:$warp);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "attr-dict-with-keyword $body";
+  let assemblyFormat = "(`warp` $warp^)? attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
 
@@ -121,6 +125,30 @@ def Tile_UniformOp : Tile_Op<"uniform", [Pure, SameOperandsAndResultType]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Clusters
+//===----------------------------------------------------------------------===//
+
+def Tile_ClusterRankOp : Tile_Op<"cluster_rank", [Pure]> {
+  let summary = "The number of this block in its cluster";
+  let description = [{
+    Blocks of a kernel with `diffattn_tile.cluster` run in clusters, at the same
+    time; each can signal the others' barriers and copy to their shared memory.
+  }];
+  let results = (outs I32:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_ClusterBarrierOp : Tile_OrderedOp<"cluster_barrier"> {
+  let summary = "Wait until all threads of the cluster are here";
+  let description = [{
+    Before others use this block's barriers, and before a block ends whose memory
+    others may still use. Becomes `barrier.cluster`.
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Barriers with phases
 //===----------------------------------------------------------------------===//
 
@@ -155,10 +183,15 @@ def Tile_ArriveOp : Tile_BarrierOp<"arrive"> {
     two exceptions: products under way need `dot_wait` first, and writes that a
     copy engine or a matrix instruction is to read need `fence async_proxy`.
 
+    With `cluster`, at the same barrier of each of so many blocks.
+
     Becomes a predicated `mbarrier.arrive`: no branch between products.
   }];
-  let arguments = barrier;
-  let assemblyFormat = "$barriers `[` $index `]` attr-dict `:` type($barriers)";
+  let arguments = !con(barrier, (ins OptionalAttr<I64Attr>:$cluster));
+  let assemblyFormat = "$barriers `[` $index `]` (`cluster` $cluster^)? attr-dict `:` type($barriers)";
+  let builders = [OpBuilder<(ins "::mlir::Value":$barriers, "::mlir::Value":$index), [{
+    build($_builder, $_state, barriers, index, ::mlir::IntegerAttr());
+  }]>];
 }
 
 def Tile_ExpectOp : Tile_BarrierOp<"expect"> {
@@ -203,7 +236,7 @@ def Tile_FenceOp : Tile_OrderedOp<"fence"> {
 // Tensor copies
 //===----------------------------------------------------------------------===//
 
-def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy"> {
+def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy", [AttrSizedOperandSegments]> {
   let summary = "Start copying a tile of a global tensor to shared memory";
   let description = [{
     `source` is a tensor map, a parameter of the kernel; `coordinates` name the
@@ -219,15 +252,58 @@ def Tile_TensorCopyOp : Tile_OrderedOp<"tensor_copy"> {
         : !diffattn_tile.tensor_map<1x2x8x64xbf16, swizzle = 128>, !diffattn_tile.buffer<[32x2x128xbf16], #shared>, !diffattn_tile.barriers<3>
     ```
 
+    With `share`, the blocks of a cluster copy the same tile together: block
+    `rank` of `cluster` copies each box whose number is `rank` modulo `cluster` to
+    the same place in all of them, and its bytes count at the barrier of each.
+
     Becomes `cp.async.bulk.tensor` (PTX ISA, "cp.async.bulk.tensor").
   }];
   let arguments = (ins Tile_TensorMapType:$source, Variadic<I32>:$coordinates,
                        DenseI64ArrayAttr:$dims, Tile_BufferType:$dest,
-                       Tile_BarriersType:$barriers, I32:$index);
+                       Tile_BarriersType:$barriers, I32:$index,
+                       Optional<I32>:$rank, OptionalAttr<I64Attr>:$cluster);
   let assemblyFormat = [{
     $source `[` $coordinates `]` `dims` $dims `into` $dest `,` $barriers `[` $index `]`
-    attr-dict `:` type($source) `,` type($dest) `,` type($barriers)
+    (`share` $rank^ `of` $cluster)? attr-dict `:` type($source) `,` type($dest) `,` type($barriers)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_TensorStoreOp : Tile_OrderedOp<"tensor_store"> {
+  let summary = "Start copying a tile of shared memory to a global tensor";
+  let description = [{
+    The reverse of `tensor_copy`: what lies outside of `dest` is not written. What
+    threads wrote to `source` needs `fence async_proxy`. The copy is a group of its
+    own; until a `store_wait` of this thread covers it, `source` may not be
+    written.
+
+    ```mlir
+    diffattn_tile.tensor_store %o into %map[%batch, %token, %head, %zero] dims [1, 3]
+        : !diffattn_tile.buffer<[32x128xbf16], #shared>, !diffattn_tile.tensor_map<1x1x32x64xbf16, swizzle = 128>
+    ```
+
+    Becomes `cp.async.bulk.tensor` and `cp.async.bulk.commit_group` (PTX ISA,
+    "cp.async.bulk.tensor").
+  }];
+  let arguments = (ins Tile_BufferType:$source, Tile_TensorMapType:$dest,
+                       Variadic<I32>:$coordinates, DenseI64ArrayAttr:$dims);
+  let assemblyFormat = [{
+    $source `into` $dest `[` $coordinates `]` `dims` $dims attr-dict
+    `:` type($source) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreWaitOp : Tile_OrderedOp<"store_wait"> {
+  let summary = "Wait until at most `pending` stores may still read their source";
+  let description = [{
+    Of the stores that this thread has started; they finish in the order of their
+    start. That their data has arrived is not said: the end of the kernel is.
+
+    Becomes `cp.async.bulk.wait_group.read`.
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$pending);
+  let assemblyFormat = "$pending attr-dict";
   let hasVerifier = 1;
 }
 

@@ -100,6 +100,22 @@ def Tile_SlotOp : Tile_Op<"slot", [
   let assemblyFormat = "$ring `[` $index `]` attr-dict `:` type($ring)";
 }
 
+def Tile_ReuseOp : Tile_Op<"reuse", [Pure]> {
+  let summary = "Another buffer in the memory of this one";
+  let description = [{
+    The result begins where `source`, one slot, begins, and is no larger. What
+    either holds is undefined once the other has been written.
+
+    ```mlir
+    %o = diffattn_tile.reuse %q : !diffattn_tile.buffer<[32x2x128xbf16], #query> -> !diffattn_tile.buffer<2 x [32x128xbf16], #out>
+    ```
+  }];
+  let arguments = (ins Tile_BufferType:$source);
+  let results = (outs Tile_BufferType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_AsyncCopyOp : Tile_Op<"async_copy"> {
   let summary = "Start copying a tile from global to shared memory";
   let description = [{
@@ -154,6 +170,14 @@ def Tile_LocalLoadOp : Tile_Op<"local_load"> {
 
 def Tile_LocalStoreOp : Tile_Op<"local_store"> {
   let summary = "Write a tile from registers to shared memory";
+  let description = [{
+    16-bit tiles whose rows of 8 elements are contiguous in `dest` become `stmatrix`
+    (sm_90; PTX ISA, "stmatrix").
+
+    ```mlir
+    diffattn_tile.local_store %out, %buffer : tensor<32x128xbf16, #acc>, !diffattn_tile.buffer<[32x128xbf16], #shared>
+    ```
+  }];
   let arguments = (ins Tile_Tensor:$value,
                        Arg<Tile_BufferType, "", [MemWrite]>:$dest);
   let assemblyFormat = "$value `,` $dest attr-dict `:` type($value) `,` type($dest)";

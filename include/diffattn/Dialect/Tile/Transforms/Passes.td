@@ -86,9 +86,26 @@ def SpecializePass : TilePass<"diffattn-tile-specialize"> {
     A team runs each loop at least once. That is right where masks hide what
     lies beyond the bounds of a loop, as those of attention do: what is hidden
     changes neither sums nor maxima.
+
+    With `diffattn_tile.cluster` of two, teams of two blocks compute neighbours,
+    and operands that they share come once for both: each producer copies half of
+    every slot to the shared memory of both blocks, when the teams of both have
+    released it. The loops must be the same for all tiles.
+
+    With `store=shared`, results leave through shared memory. A team writes them
+    there, swizzled, and goes on; another thread of the producer's warpgroup has
+    the copy engine store them and releases the memory: a slot of the team's own
+    where there is room, otherwise the slot of its queries, which it no longer
+    needs, if the next ones have another. A store must be of a 16-bit matrix to a
+    view of a parameter that ends early only where the parameter ends. Others
+    (log-sum-exp), and all of them where there is no room, stay with the
+    registers, with a remark.
   }];
-  let options = [Option<"limit", "limit", "int64_t", /*default=*/"232448",
-                        "Shared memory of a thread block, in bytes">];
+  let options = [
+    Option<"limit", "limit", "int64_t", /*default=*/"232448",
+           "Shared memory of a thread block, in bytes">,
+    Option<"store", "store", "std::string", /*default=*/"\"registers\"",
+           "How results leave: from registers, or through shared memory">];
   let dependentDialects = ["::mlir::diffattn::tile::TileDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::arith::ArithDialect",
