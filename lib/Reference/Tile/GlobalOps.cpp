@@ -176,7 +176,7 @@ LogicalResult reference::writeElement(Machine &machine, Operation *op,
   GlobalArray &array = *view.array;
   int64_t &writer = array.writer[*position];
   if (writer < 0)
-    return machine.fail(op, "writes " + describe(view, index) +
+    return machine.fail(op, "writes " + ::describe(view, index) +
                                 ", which lies between rows");
   int64_t self =
       machine.blockId * machine.getNumWarps() + machine.worker().number + 1;
@@ -190,7 +190,7 @@ LogicalResult reference::writeElement(Machine &machine, Operation *op,
     // Teams without a tile of their own may do what another one does.
     if (block == machine.blockId && std::equal(bytes, bytes + width, place))
       return success();
-    return machine.fail(op, "writes " + describe(view, index) +
+    return machine.fail(op, "writes " + ::describe(view, index) +
                                 ", which warp " + Twine(warp) + " of block " +
                                 Twine(block) + " has written, too");
   }
