@@ -155,8 +155,8 @@ mlir::diffattn::tile::getStoreMatrixAccess(LocalStoreOp store,
   if (!store->getParentOfType<RolesOp>())
     return std::nullopt;
   RankedTensorType type = store.getValue().getType();
-  auto access = getMatrixAccess(type, buffer,
-                                SmallVector<int64_t>(type.getRank(), 0));
+  auto access =
+      getMatrixAccess(type, buffer, SmallVector<int64_t>(type.getRank(), 0));
   return access && !access->transposed ? access : std::nullopt;
 }
 

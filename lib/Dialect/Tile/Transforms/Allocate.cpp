@@ -51,8 +51,8 @@ private:
 
 } // namespace
 
-/// Everything that refers to a buffer or to a slot of it, also as another buffer
-/// if `reused`.
+/// Everything that refers to a buffer or to a slot of it, also as another
+/// buffer if `reused`.
 static void collectUsers(Value buffer, bool reused,
                          SmallVectorImpl<Operation *> &users) {
   for (Operation *user : buffer.getUsers()) {

@@ -24,8 +24,8 @@ SmallVector<Value> getFirst(ArrayRef<ValueRange> ranges) {
 
 /// Calls `fn` with the address of each box of `buffer`, which begins at
 /// `address`, and its coordinates in the order of the instruction: from the
-/// innermost dimension. Of each `step` boxes the first: `address` and `start` say
-/// which.
+/// innermost dimension. Of each `step` boxes the first: `address` and `start`
+/// say which.
 LogicalResult
 forEachBox(OpBuilder &builder, Location loc, TensorMapType map,
            BufferType buffer, Value address, ArrayRef<int64_t> dims,
@@ -63,18 +63,16 @@ struct LowerTensorCopy : OpConversionPattern<TensorCopyOp> {
   matchAndRewrite(TensorCopyOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value offset = arith::MulIOp::create(
-        rewriter, loc, adaptor.getIndex().front(),
-        createI32(rewriter, loc, BarriersType::barrierBytes));
     Value barrier = createSharedPointer(
         rewriter, loc,
-        arith::AddIOp::create(rewriter, loc, adaptor.getBarriers().front(),
-                              offset));
+        createAddress(rewriter, loc, adaptor.getBarriers().front(),
+                      adaptor.getIndex().front(), BarriersType::barrierBytes));
     SmallVector<Value> start = getFirst(adaptor.getCoordinates());
     Value dest = adaptor.getDest().front(), mask;
     int64_t cluster = op.getCluster().value_or(1);
     if (op.getRank()) {
-      mask = arith::ConstantIntOp::create(rewriter, loc, (1 << cluster) - 1, 16);
+      mask =
+          arith::ConstantIntOp::create(rewriter, loc, (1 << cluster) - 1, 16);
       moveToShare(rewriter, op, adaptor.getRank().front(), dest, start);
     }
     auto copy = [&](Value target, ArrayRef<Value> coordinates) {
