@@ -346,7 +346,7 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
 }
 
 std::optional<CompilerOptions>
-CompilerInvocation::getElementwiseOptions() const {
+CompilerInvocation::getElementwiseOptions(int64_t warps) const {
   if (options.from > Phase::Fused)
     return std::nullopt;
   CompilerOptions result;
@@ -355,6 +355,7 @@ CompilerInvocation::getElementwiseOptions() const {
   StringRef other = llvm::cast<GPUTarget>(*target).elementwiseTarget;
   result.pipeline.target = other.empty() ? target->name : other.str();
   result.pipeline.elementwise = true;
+  result.pipeline.warps = warps;
   return result;
 }
 
