@@ -314,19 +314,29 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
   // Each takes seconds of the assembler.
   constexpr int64_t maxAttempts = 8;
   std::string firstFault;
-  for (int64_t rank = 0; rank < maxAttempts; ++rank) {
+  // Storing through shared memory takes registers of the producer, which has
+  // the fewest: a schedule gets a second chance without.
+  const bool mayStoreOtherwise =
+      options.pipeline.store.empty() &&
+      llvm::cast<GPUTarget>(*target).matrixInstruction ==
+          MatrixInstruction::WGMMA;
+  for (int64_t attempt = 0; attempt < maxAttempts; ++attempt) {
+    const bool storesOtherwise = mayStoreOtherwise && attempt % 2 != 0;
+    const int64_t rank = mayStoreOtherwise ? attempt / 2 : attempt;
     // That there is no further schedule is not what to report.
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      return success(rank > 0 &&
+      return success(attempt > 0 &&
                      diagnostic.getSeverity() == DiagnosticSeverity::Error);
     });
-    if (rank > 0)
+    if (attempt > 0)
       restart();
     options.pipeline.rank = rank;
+    if (mayStoreOtherwise)
+      options.pipeline.store = storesOtherwise ? "registers" : "";
     FailureOr<GPUCode> code = failure();
     if (succeeded(runPhases()))
       code = emitGPUCode(assembler);
-    if (failed(code) && rank == 0)
+    if (failed(code) && attempt == 0)
       return failure();
     if (failed(code))
       break;
@@ -339,14 +349,15 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
         << remark::reason("{0}", fault);
     if (firstFault.empty())
       firstFault = fault;
-    if (!mayChangeSchedule())
+    bool mayStillStoreOtherwise = mayStoreOtherwise && !storesOtherwise;
+    if (!mayStillStoreOtherwise && !mayChangeSchedule())
       break;
   }
   return emitError(UnknownLoc::get(&context)) << firstFault;
 }
 
 std::optional<CompilerOptions>
-CompilerInvocation::getElementwiseOptions() const {
+CompilerInvocation::getElementwiseOptions(int64_t warps) const {
   if (options.from > Phase::Fused)
     return std::nullopt;
   CompilerOptions result;
@@ -355,6 +366,7 @@ CompilerInvocation::getElementwiseOptions() const {
   StringRef other = llvm::cast<GPUTarget>(*target).elementwiseTarget;
   result.pipeline.target = other.empty() ? target->name : other.str();
   result.pipeline.elementwise = true;
+  result.pipeline.warps = warps;
   return result;
 }
 

@@ -186,8 +186,7 @@ void mlir::diffattn::buildGPUKernelStage(OpPassManager &pm,
                                          const PipelineSettings &settings) {
   tile::AllocatePassOptions allocate;
   tile::SpecializePassOptions specialize;
-  if (!settings.store.empty())
-    specialize.store = settings.store;
+  specialize.store = settings.store.empty() ? "shared" : settings.store;
   bool overlaps = false;
   if (auto target = lookupGPUTarget(settings.target)) {
     specialize.limit = allocate.limit = (*target)->sharedBytesPerBlock;

@@ -66,45 +66,63 @@ static std::string getFallbackPath(StringRef path) {
   return std::string(result);
 }
 
-/// Compiles the input again, for arguments that the program refuses because of
-/// where they lie. Without such a program nothing but those is lost.
-static bool addFallback(const CompilerInvocation &invocation,
-                        const ToolOptions &options, llvm::SourceMgr &sources,
-                        OutputFiles &outputs) {
+/// Compiles the input for arguments that the program refuses because of where
+/// they lie: code and manifest. Says why there are none.
+static FailureOr<std::pair<GPUCode, std::string>>
+compileFallback(const CompilerInvocation &invocation, int64_t warps,
+                const ToolOptions &options, llvm::SourceMgr &sources,
+                StringRef image, std::string &why) {
   MLIRContext &context = *invocation.getContext();
-  std::optional<CompilerOptions> settings = invocation.getElementwiseOptions();
+  std::optional<CompilerOptions> settings =
+      invocation.getElementwiseOptions(warps);
   if (!settings)
-    return false;
-  std::string why;
+    return failure();
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
       return failure(); // on to the next handler
-    if (why.empty())
-      why = diagnostic.str();
+    why = diagnostic.str();
     return success();
   });
   CompilerInvocation other(context, *settings);
-  FailureOr<GPUCode> code = failure();
-  FailureOr<std::string> manifest = failure();
-  std::string image = getFallbackPath(*options.outputFile);
-  const bool isPTX = options.emit == EmitKind::PTX;
-  if (succeeded(other.load(sources)))
-    code = other.compileForGPU(options.assembler);
-  if (succeeded(code)) {
-    ImageFiles files;
-    (isPTX ? files.ptx : files.cubin) = llvm::sys::path::filename(image).str();
-    manifest = getGPUManifest(other, *code, files);
+  if (failed(other.load(sources)))
+    return failure();
+  FailureOr<GPUCode> code = other.compileForGPU(options.assembler);
+  if (failed(code))
+    return failure();
+  ImageFiles files;
+  (options.emit == EmitKind::PTX ? files.ptx : files.cubin) =
+      llvm::sys::path::filename(image).str();
+  FailureOr<std::string> manifest = getGPUManifest(other, *code, files);
+  if (failed(manifest))
+    return failure();
+  return std::pair(std::move(*code), std::move(*manifest));
+}
+
+/// Adds the files of such a program. Without one, nothing but the arguments
+/// that it is for is lost.
+static bool addFallback(const CompilerInvocation &invocation,
+                        const ToolOptions &options, llvm::SourceMgr &sources,
+                        OutputFiles &outputs) {
+  std::string image = getFallbackPath(*options.outputFile), why;
+  // Copies through registers take some: many warps have those to spare.
+  for (int64_t warps : {8, 0}) {
+    auto program =
+        compileFallback(invocation, warps, options, sources, image, why);
+    if (failed(program))
+      continue;
+    auto &[code, manifest] = *program;
+    outputs.add(
+        std::move(image),
+        std::move(options.emit == EmitKind::PTX ? code.ptx : code.cubin));
+    outputs.add(getFallbackPath(options.manifestFile), std::move(manifest));
+    return true;
   }
-  if (failed(manifest)) {
-    remark::missed(UnknownLoc::get(&context),
+  if (!why.empty())
+    remark::missed(UnknownLoc::get(invocation.getContext()),
                    remark::RemarkOpts::name("fallback").category("compiler"))
         << remark::reason("no program for arguments that are not aligned: {0}",
                           why);
-    return false;
-  }
-  outputs.add(std::move(image), std::move(isPTX ? code->ptx : code->cubin));
-  outputs.add(getFallbackPath(options.manifestFile), std::move(*manifest));
-  return true;
+  return false;
 }
 
 /// The manifest beside the file that is written.

@@ -59,9 +59,9 @@ public:
   FailureOr<GPUCode> compileForGPU(const AssemblerOptions &assembler);
 
   /// For a second compilation of the same input, to code that accepts arguments
-  /// that lie anywhere, with a schedule of its own; nothing if the input is
-  /// past the choice of a schedule.
-  std::optional<CompilerOptions> getElementwiseOptions() const;
+  /// that lie anywhere, with a schedule of its own, of so many warps (0 leaves
+  /// them open); nothing if the input is past the choice of a schedule.
+  std::optional<CompilerOptions> getElementwiseOptions(int64_t warps) const;
 
   /// What `--pass-pipeline=` of diffattn-opt repeats runPhases() with.
   std::string getPipelineString() const;

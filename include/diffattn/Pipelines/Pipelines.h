@@ -105,7 +105,7 @@ struct GPUPipelineOptions : public TilingPipelineOptions<GPUPipelineOptions> {
   Option<std::string> store{
       *this, "store",
       llvm::cl::desc("How teams store results: from registers or through "
-                     "shared memory (shared); empty is registers"),
+                     "shared memory (shared); empty is shared"),
       llvm::cl::init("")};
   Option<int64_t> cluster{
       *this, "cluster",

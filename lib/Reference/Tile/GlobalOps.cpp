@@ -135,7 +135,8 @@ static LogicalResult executeReinterpret(Machine &machine,
 // Accesses
 //===----------------------------------------------------------------------===//
 
-static std::string describe(const GlobalView &view, ArrayRef<int64_t> index) {
+static std::string describeElement(const GlobalView &view,
+                                   ArrayRef<int64_t> index) {
   return "element (" + stringifyShape(index) + ") of a view of parameter " +
          std::to_string(view.array->number);
 }
@@ -147,7 +148,7 @@ static FailureOr<int64_t> getPlace(Machine &machine, Operation *op,
                                    ArrayRef<int64_t> index) {
   int64_t position = view.getPosition(index);
   if (position < 0 || position >= view.array->getNumElements())
-    return machine.fail(op, verb + " " + describe(view, index) +
+    return machine.fail(op, verb + " " + describeElement(view, index) +
                                 ", which is out of bounds");
   return position;
 }
@@ -160,7 +161,7 @@ static LogicalResult readElement(Machine &machine, Operation *op,
     return failure();
   GlobalArray &array = *view.array;
   if (!array.isDefined[*position])
-    return machine.fail(op, "reads " + describe(view, index) +
+    return machine.fail(op, "reads " + describeElement(view, index) +
                                 ", which is undefined");
   out = decode(array.dtype,
                array.bytes.data() + *position * getByteWidth(array.dtype));
@@ -176,7 +177,7 @@ LogicalResult reference::writeElement(Machine &machine, Operation *op,
   GlobalArray &array = *view.array;
   int64_t &writer = array.writer[*position];
   if (writer < 0)
-    return machine.fail(op, "writes " + ::describe(view, index) +
+    return machine.fail(op, "writes " + describeElement(view, index) +
                                 ", which lies between rows");
   int64_t self =
       machine.blockId * machine.getNumWarps() + machine.worker().number + 1;
@@ -190,7 +191,7 @@ LogicalResult reference::writeElement(Machine &machine, Operation *op,
     // Teams without a tile of their own may do what another one does.
     if (block == machine.blockId && std::equal(bytes, bytes + width, place))
       return success();
-    return machine.fail(op, "writes " + ::describe(view, index) +
+    return machine.fail(op, "writes " + describeElement(view, index) +
                                 ", which warp " + Twine(warp) + " of block " +
                                 Twine(block) + " has written, too");
   }

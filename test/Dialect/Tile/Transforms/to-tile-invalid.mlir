@@ -220,3 +220,80 @@ func.func @reduction(%x: tensor<16x16xf32>, %y: tensor<16xf32>) -> tensor<16xf32
   }
   return %0 : tensor<16xf32>
 }
+
+// -----
+
+#lhs = affine_map<(b, m, n, k) -> (b, m, k)>
+#rhs = affine_map<(b, m, n, k) -> (b, n, k)>
+#acc = affine_map<(b, m, n, k) -> (b, m, n)>
+func.func @batch(%x: tensor<2x16x16xbf16>, %y: tensor<2x16x16xf32>) -> tensor<2x16x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %0 = scf.forall (%i) in (4) shared_outs(%o = %y) -> (tensor<2x16x16xf32>) {
+    %t = tensor.extract_slice %x[0, 0, 0] [2, 16, 16] [1, 1, 1] : tensor<2x16x16xbf16> to tensor<2x16x16xbf16>
+    %e = tensor.empty() : tensor<2x16x16xf32>
+    %acc = linalg.fill ins(%zero : f32) outs(%e : tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
+    // expected-error @below {{expects a product of rows x k by a matrix}}
+    %s = linalg.generic {indexing_maps = [#lhs, #rhs, #acc], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%t, %t : tensor<2x16x16xbf16>, tensor<2x16x16xbf16>) outs(%acc : tensor<2x16x16xf32>) {
+    ^bb0(%a: bf16, %b: bf16, %c: f32):
+      %1 = arith.extf %a : bf16 to f32
+      %2 = arith.extf %b : bf16 to f32
+      %3 = arith.mulf %1, %2 : f32
+      %4 = arith.addf %c, %3 : f32
+      linalg.yield %4 : f32
+    } -> tensor<2x16x16xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %s into %o[0, 0, 0] [2, 16, 16] [1, 1, 1] : tensor<2x16x16xf32> into tensor<2x16x16xf32>
+    }
+  }
+  return %0 : tensor<2x16x16xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+#first = affine_map<(d0) -> (0)>
+func.func @constant_map(%x: tensor<1xf32>, %y: tensor<16xf32>) -> tensor<16xf32> {
+  %0 = scf.forall (%i) in (4) shared_outs(%o = %y) -> (tensor<16xf32>) {
+    %t = tensor.extract_slice %x[0] [1] [1] : tensor<1xf32> to tensor<1xf32>
+    %e = tensor.empty() : tensor<16xf32>
+    // expected-error @below {{expects indexing maps that are projections}}
+    %s = linalg.generic {indexing_maps = [#first, #id], iterator_types = ["parallel"]}
+        ins(%t : tensor<1xf32>) outs(%e : tensor<16xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %1 = arith.addf %a, %a : f32
+      linalg.yield %1 : f32
+    } -> tensor<16xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %s into %o[0] [16] [1] : tensor<16xf32> into tensor<16xf32>
+    }
+  }
+  return %0 : tensor<16xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+func.func @branch(%x: tensor<16xf32>, %y: tensor<16xf32>) -> tensor<16xf32> {
+  %yes = arith.constant true
+  %0 = scf.forall (%i) in (4) shared_outs(%o = %y) -> (tensor<16xf32>) {
+    %t = tensor.extract_slice %x[0] [16] [1] : tensor<16xf32> to tensor<16xf32>
+    %e = tensor.empty() : tensor<16xf32>
+    %s = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+        ins(%t : tensor<16xf32>) outs(%e : tensor<16xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      // expected-error @below {{expects an element-wise operation}}
+      %1 = scf.if %yes -> f32 {
+        scf.yield %a : f32
+      } else {
+        %2 = arith.negf %a : f32
+        scf.yield %2 : f32
+      }
+      linalg.yield %1 : f32
+    } -> tensor<16xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %s into %o[0] [16] [1] : tensor<16xf32> into tensor<16xf32>
+    }
+  }
+  return %0 : tensor<16xf32>
+}
