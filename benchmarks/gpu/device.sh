@@ -71,10 +71,13 @@ if wants numerics; then
 fi
 
 if wants sanitize; then
+  # initcheck takes no notice of what tensor copies write: for it, the copy of a
+  # result to the host would read memory that nobody has written.
+  declare -A uses=([initcheck]=--no-check)
   for tool in memcheck racecheck initcheck; do
     stage "$tool" 45 sanitize compute-sanitizer --tool "$tool" --target-processes all \
       --error-exitcode 9 --print-limit 8 python3 "$here/tool_driver.py" --lib "$lib" \
-      --match "${sanitize:-$match}" "${folders[@]}"
+      --match "${sanitize:-$match}" ${uses[$tool]:-} "${folders[@]}"
     show sanitize 4
   done
 fi

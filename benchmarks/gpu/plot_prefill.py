@@ -29,7 +29,8 @@ def main() -> None:
     axis.set_xticks(range(len(rows)), [r["case"].replace(" ", "\n") for r in rows], fontsize=7)
     axis.set_ylabel("TFLOP/s, attention and subtraction")
     axis.set_title(f"DIFF V2 forward, bf16, {rows[0]['device']}, sustained at the power limit")
-    axis.legend(ncol=len(SIDES), fontsize=8, loc="lower center")
+    axis.legend(ncol=len(SIDES), fontsize=8, loc="upper right")
+    axis.set_ylim(top=1.15 * axis.get_ylim()[1])
     figure.tight_layout()
     figure.savefig(sys.argv[2], dpi=130)
 

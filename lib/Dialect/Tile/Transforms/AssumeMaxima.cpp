@@ -6,13 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A lazily rescaled softmax still computes the maximum of every row and block of
-// keys, to find that nearly none of them has to move. What it needs to know is
-// less: whether any exponent exceeds the maximum that the loop carries by more
-// than the bound. So exponents are taken relative to the carried maximum, at
-// once, and all goes on from them; meanwhile each thread looks at those that it
-// holds, and lanes need not exchange anything but a vote. Where the vote says
-// so, a branch at the end finds the maxima and does it all again.
+// A lazily rescaled softmax still computes the maximum of every row and block
+// of keys, to find that nearly none of them has to move. What it needs to know
+// is less: whether any exponent exceeds the maximum that the loop carries by
+// more than the bound. So exponents are taken relative to the carried maximum,
+// at once, and all goes on from them; meanwhile each thread looks at those that
+// it holds, and lanes need not exchange anything but a vote. Where the vote
+// says so, a branch at the end finds the maxima and does it all again.
 //
 //===----------------------------------------------------------------------===//
 
@@ -108,11 +108,10 @@ static bool collectDependents(LazyMaximum &maximum, scf::ForOp loop) {
   SetVector<Operation *> slice;
   ForwardSliceOptions options;
   options.filter = [&](Operation *op) {
-    return op->getBlock() == loop.getBody() &&
-           !isa<DotOp, scf::YieldOp>(op);
+    return op->getBlock() == loop.getBody() && !isa<DotOp, scf::YieldOp>(op);
   };
-  for (Operation *op : {maximum.exponents.getOperation(),
-                        maximum.factor.getOperation()})
+  for (Operation *op :
+       {maximum.exponents.getOperation(), maximum.factor.getOperation()})
     getForwardSlice(op, &slice, options);
   // Users in branches stand for the branch.
   for (Operation &op : loop.getBody()->without_terminator()) {
@@ -328,12 +327,10 @@ void Rewriter::run() {
   Value limit = createSelect(isNone, createSplat(-1), bound);
   RankedTensorType partType =
       ThreadReduceOp::getResultType(tileType, maximum.dim);
-  Value part = ThreadReduceOp::create(builder, loc, partType,
-                                      ReduceKind::MaxZero, exponents,
-                                      maximum.dim);
-  Value exceeds =
-      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, part,
-                            createColumns(limit, partType));
+  Value part = ThreadReduceOp::create(
+      builder, loc, partType, ReduceKind::MaxZero, exponents, maximum.dim);
+  Value exceeds = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT,
+                                        part, createColumns(limit, partType));
   Value any = WarpAnyOp::create(builder, loc, builder.getI1Type(), exceeds);
 
   // What others read of all that depends on the exponents.
@@ -359,10 +356,9 @@ void Rewriter::run() {
     result.replaceUsesWithIf(checked, [&](OpOperand &use) {
       return isOutside(use) && use.getOwner()->getParentOp() != branch;
     });
-  maximum.kept.replaceUsesWithIf(branch.getResults().back(),
-                                 [&](OpOperand &use) {
-                                   return isa<scf::YieldOp>(use.getOwner());
-                                 });
+  maximum.kept.replaceUsesWithIf(
+      branch.getResults().back(),
+      [&](OpOperand &use) { return isa<scf::YieldOp>(use.getOwner()); });
   builder.setInsertionPointToEnd(branch.elseBlock());
   SmallVector<Value> yielded(results);
   yielded.push_back(maximum.old);
