@@ -144,7 +144,7 @@ struct CommandLine {
   cl::opt<std::string> store{
       "store",
       cl::desc("How teams store results: from registers, or through shared "
-               "memory (default: shared, or registers if others lack for it)"),
+               "memory (default: shared, and registers where that spills)"),
       cl::value_desc("registers|shared"), cl::cat(compile)};
   cl::opt<std::string> ptxas{
       "ptxas",

@@ -320,7 +320,7 @@ private:
         decision = decideByTable(op, *gpu, *problem, table);
       if (failed(decision))
         return failure();
-      if (present && !cluster)
+      if (present && !overridden && !cluster)
         clusterSize = present->getCluster();
       return assignForGPU(op, *gpu, *problem, *decision, rank, clusterSize);
     }

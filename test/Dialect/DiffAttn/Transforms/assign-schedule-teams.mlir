@@ -7,6 +7,7 @@
 // RUN: not diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a teams=3 query-tile=64}))' 2>&1 | FileCheck %s --check-prefix=ROWS
 // RUN: not diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a order=both}))' 2>&1 | FileCheck %s --check-prefix=ORDER
 // RUN: diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a cluster=2},diffattn-assign-schedule{target=sm_90a}))' | FileCheck %s --check-prefix=CLUSTER
+// RUN: diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a cluster=2},diffattn-assign-schedule{target=sm_90a teams=2}))' | FileCheck %s --check-prefix=OTHER
 // RUN: not diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_90a cluster=3}))' 2>&1 | FileCheck %s --check-prefix=THREE
 // RUN: not diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=sm_80 cluster=2}))' 2>&1 | FileCheck %s --check-prefix=NO-TEAMS
 // RUN: not diffattn-opt %s --pass-pipeline='builtin.module(func.func(diffattn-assign-schedule{target=cpu cluster=2}))' 2>&1 | FileCheck %s --check-prefix=NO-GPU
@@ -22,7 +23,8 @@
 // KEYS: error: {{.*}} expects about 160 registers of a thread for 3 teams on sm_90a, but got key_tile = 128; the nearest legal one is key_tile = 80
 // STAGES: error: {{.*}} expects at most 232448 bytes of shared memory on sm_90a, but got stages = 9; the nearest legal one is stages = 4
 // ROWS: error: {{.*}} expects 64 rows of a team (2 branches) on sm_90a, but got query_tile = 64; the nearest legal one is query_tile = 32
-// A schedule that is there keeps its cluster.
+// A schedule that is there keeps its cluster, one of other options has none of it.
+// OTHER: teams = 2, order = "{{[a-z]*}}">
 // CLUSTER: teams = 3, order = "{{.*}}", cluster = 2>
 // THREE: error: {{.*}}expects a cluster of 1 or 2 blocks, but got 3
 // NO-TEAMS: error: {{.*}}expects a schedule with teams for a cluster of 2 blocks, which GPU target 'sm_80' does not have here
