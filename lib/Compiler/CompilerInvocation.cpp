@@ -314,15 +314,15 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
   // Each takes seconds of the assembler.
   constexpr int64_t maxAttempts = 8;
   std::string firstFault;
+  options.pipeline.rank = 0;
   // Storing through shared memory takes registers of the producer, which has
   // the fewest: a schedule gets a second chance without.
   const bool mayStoreOtherwise =
       options.pipeline.store.empty() &&
       llvm::cast<GPUTarget>(*target).matrixInstruction ==
           MatrixInstruction::WGMMA;
+  bool storesOtherwise = false;
   for (int64_t attempt = 0; attempt < maxAttempts; ++attempt) {
-    const bool storesOtherwise = mayStoreOtherwise && attempt % 2 != 0;
-    const int64_t rank = mayStoreOtherwise ? attempt / 2 : attempt;
     // That there is no further schedule is not what to report.
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
       return success(attempt > 0 &&
@@ -330,7 +330,6 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
     });
     if (attempt > 0)
       restart();
-    options.pipeline.rank = rank;
     if (mayStoreOtherwise)
       options.pipeline.store = storesOtherwise ? "registers" : "";
     FailureOr<GPUCode> code = failure();
@@ -349,9 +348,15 @@ CompilerInvocation::compileForGPU(const AssemblerOptions &assembler) {
         << remark::reason("{0}", fault);
     if (firstFault.empty())
       firstFault = fault;
-    bool mayStillStoreOtherwise = mayStoreOtherwise && !storesOtherwise;
-    if (!mayStillStoreOtherwise && !mayChangeSchedule())
+    // Only persistent kernels have teams, which store either way.
+    bool hasTeams = llvm::any_of(
+        kernels, [](const GPUKernel &kernel) { return kernel.isPersistent; });
+    storesOtherwise = mayStoreOtherwise && hasTeams && !storesOtherwise;
+    if (storesOtherwise)
+      continue;
+    if (!mayChangeSchedule())
       break;
+    ++options.pipeline.rank;
   }
   return emitError(UnknownLoc::get(&context)) << firstFault;
 }

@@ -234,7 +234,7 @@ LogicalResult DotAsyncOp::verify() {
            << result << ", but got " << getAcc().getType();
   if (failed(verifySlot(*this, rhs)))
     return failure();
-  auto layout = dyn_cast_if_present<FragmentAttr>(result.getEncoding());
+  FragmentAttr layout = getLayout(result);
   int64_t rank = result.getRank(), column = rank - 1;
   if (!result.getElementType().isF32() || !layout || rank < 2 ||
       rhs.getRank() != 2)

@@ -179,10 +179,8 @@ static std::optional<LazyMaximum> match(WarpAnyOp any) {
   if (!maximum.factor || !maximum.exponents ||
       !isRowMaximum(rows, maximum.exponents.getLhs(), maximum.dim))
     return std::nullopt;
-  auto type = cast<RankedTensorType>(maximum.exponents.getType());
-  if (!isa_and_present<FragmentAttr>(type.getEncoding()))
-    return std::nullopt;
-  if (!collectDependents(maximum, loop))
+  if (!getLayout(maximum.exponents.getType()) ||
+      !collectDependents(maximum, loop))
     return std::nullopt;
   return maximum;
 }

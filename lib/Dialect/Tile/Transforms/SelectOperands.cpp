@@ -42,7 +42,7 @@ static Value createPart(OpBuilder &builder, Location loc, Value operand,
 
 static LogicalResult selectOperands(DotOp dot) {
   auto acc = dot.getAcc().getType();
-  auto layout = dyn_cast_if_present<FragmentAttr>(acc.getEncoding());
+  FragmentAttr layout = getLayout(acc);
   int64_t last = acc.getRank() - 1, n = acc.getDimSize(last);
   auto rows = layout ? matchRowFragment(layout, last, n) : std::nullopt;
   if (!rows)

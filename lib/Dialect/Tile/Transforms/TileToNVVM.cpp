@@ -44,7 +44,7 @@ private:
     WalkResult complete = kernel.walk([](Operation *op) -> WalkResult {
       for (Type type : op->getResultTypes())
         if (auto tensor = dyn_cast<RankedTensorType>(type))
-          if (!isa_and_present<FragmentAttr>(tensor.getEncoding()))
+          if (!getLayout(tensor))
             return op->emitOpError("expects a layout on its result; run "
                                    "diffattn-tile-assign-layouts");
       return WalkResult::advance();
